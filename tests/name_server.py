@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dnslib import AAAA, QTYPE, RCODE, RR, TXT, A, DNSRecord
+from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, TXT, A, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
 from tests.free_ports import free_port
@@ -14,12 +14,12 @@ from tests.free_ports import free_port
 HOST = "127.0.0.1"
 LONGEST_TXT_PART = 255
 SILENCE_SECONDS = 30.0
-DATA: dict[str, Any] = {"A": A, "AAAA": AAAA}
+DATA: dict[str, Any] = {"A": A, "AAAA": AAAA, "CNAME": CNAME}
 
 
 @dataclass(slots=True)
 class NameServer(BaseResolver):  # type: ignore[misc] # untyped
-    """Answers from *records*, by name and type. Names without records do not exist.
+    """Answers from *records*, by name and type. Names without records do not exist. A CNAME record is followed once.
 
     It refuses the names in *failing*, and never answers those in *silent*.
     """
@@ -52,6 +52,10 @@ class NameServer(BaseResolver):  # type: ignore[misc] # untyped
             reply.header.rcode = RCODE.SERVFAIL
         elif not any(known == name for known, _ in self.records):
             reply.header.rcode = RCODE.NXDOMAIN
+        aliases = [] if kind == "CNAME" else self.records.get((name, "CNAME"), [])
+        for target in aliases[:1]:
+            reply.add_answer(RR(name, QTYPE.CNAME, rdata=CNAME(target), ttl=0))
+            name = target.rstrip(".")
         for value in self.records.get((name, kind), []):
             reply.add_answer(RR(name, request.q.qtype, rdata=rdata_of(kind, value), ttl=0))
         return reply

@@ -30,7 +30,9 @@ from tenancy.settings import Settings
 from tenancy.use_cases.audit.read_audit import list_audit_entries, verify_audit_log
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SIGNING_KEY_ID", "UPGRADE_URL")
+settings = Settings.from_env(
+    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SIGNING_KEY_ID", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
 db, signer = wiring.database, wiring.signer
 app = api()

@@ -26,7 +26,13 @@ from tenancy.use_cases.dead_letters.redrive import RedriveTargets, redrive_dead_
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env(
-    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "DEAD_LETTERS_BUCKET", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "UPGRADE_URL"
+    "API_HOST",
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "DEAD_LETTERS_BUCKET",
+    "EVENTS_QUEUE_URL",
+    "REDIS_PATIENCE_MS",
+    "UPGRADE_URL",
 )
 wiring = Wiring(settings)
 platform_db = wiring.platform_database

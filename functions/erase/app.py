@@ -34,7 +34,13 @@ ONE_SECOND = timedelta(seconds=1)
 
 logger = Logger()
 settings = Settings.from_env(
-    "DEAD_LETTERS_BUCKET", "ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET", "RECOUNT_AFTER_SECONDS", "SIGNING_KEY_ID"
+    "BASE_DOMAIN",
+    "DEAD_LETTERS_BUCKET",
+    "ERASURE_QUIET_SECONDS",
+    "EXPORTS_BUCKET",
+    "HOSTED_ZONE_ID",
+    "RECOUNT_AFTER_SECONDS",
+    "SIGNING_KEY_ID",
 )
 wiring = Wiring(settings)
 signer = wiring.signer
@@ -45,6 +51,7 @@ erasure_stores = ErasureStores(
     gateway_keys=wiring.gateway_key_removal,
     exports=wiring.exports,
     dead_letters=wiring.dead_letter_objects,
+    domains=wiring.domain_stores,
 )
 
 

@@ -1,4 +1,4 @@
-"""Fetch a URL, or list the TXT records of a name, that a tenant named.
+"""Fetch a URL, or list the TXT or CNAME records of a name, that a tenant named.
 
 Other functions invoke it. It has no right in AWS and is outside the VPC, so a URL leads to nothing of the platform.
 """

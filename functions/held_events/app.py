@@ -14,7 +14,7 @@ from tenancy.settings import Settings
 from tenancy.use_cases.held_events.release_held import count_held_by_reason, release_all
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
+settings = Settings.from_env("API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 platform_db, redis = wiring.platform_database, wiring.request_redis
 clickhouse = wiring.clickhouse_writer()

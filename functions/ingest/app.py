@@ -56,6 +56,7 @@ ingest = Ingest(
     wiring.event_queue,
     lambda: wiring.write_keys,
     base_domain=settings.base_domain,
+    domain_owners=wiring.domain_owners(lambda: wiring.database),
 )
 call_sampler = CallSampler(wiring.rejected_call_queue)
 

@@ -61,7 +61,9 @@ from tenancy.use_cases.organizations.change_key_rotation import change_key_rotat
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL")
+settings = Settings.from_env(
+    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
 platform_db, encryptor = wiring.platform_database, wiring.encryptor
 targets = OutboxTargets(redis=wiring.publication_redis)
@@ -188,7 +190,8 @@ def change_own_organization(change: OwnOrganizationChange) -> dict[str, Any]:
     """Change the days after which the organization's keys are to be rotated."""
     tenant, now = tenant_of(app), datetime.now(UTC)
     actor = actor_of(request_of(app), tenant)
-    return own_organization_document(change_key_rotation(platform_db, tenant, change.key_rotation_days, actor, now=now))
+    own = change_key_rotation(platform_db, tenant, change.key_rotation_days, actor, now=now)
+    return own_organization_document(own, upgrade_url=settings.upgrade_url)
 
 
 @app.get("/organizations/<organization_id>/keys")

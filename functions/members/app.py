@@ -45,7 +45,9 @@ from tenancy.wiring import Wiring
 
 DISABLE = MembershipChange(status=MemberStatus.DISABLED)
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL")
+settings = Settings.from_env(
+    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
 platform_db, encryptor = wiring.platform_database, wiring.encryptor
 targets = OutboxTargets(redis=wiring.publication_redis)

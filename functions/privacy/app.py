@@ -25,7 +25,9 @@ from tenancy.use_cases.privacy.request_erasure import list_erasure_page, read_er
 from tenancy.use_cases.privacy.request_export import ExportWithLinks, list_export_page, read_export, request_export
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS", "UPGRADE_URL")
+settings = Settings.from_env(
+    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
 db, links = wiring.database, wiring.export_links
 app = api()

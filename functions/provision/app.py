@@ -40,6 +40,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env(
+    "API_HOST",
     "AUDIT_QUEUE_URL",
     "BASE_DOMAIN",
     "REDIS_PATIENCE_MS",

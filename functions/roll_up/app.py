@@ -1,7 +1,7 @@
 """Roll up usage and statistics each hour.
 
 Also release held events, apply retention, persist last uses of keys, notice keys that are to be rotated, and check
-e-mail domains again.
+e-mail domains and custom domains again.
 """
 
 import time
@@ -39,6 +39,7 @@ stores = HourlyStores(
     redis=wiring.redis(timeout_seconds=ROLL_UP_REDIS_TIMEOUT_SECONDS),
     signer=wiring.signer,
     fetcher=wiring.fetcher,
+    find_certificates=lambda: wiring.certificates,
 )
 
 
@@ -68,6 +69,9 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         "domains_checked": run.domains.checked,
         "domains_missing": run.domains.missing,
         "domains_withdrawn": run.domains.withdrawn,
+        "custom_domains_checked": run.custom_domains.checked,
+        "custom_domains_missing": run.custom_domains.missing,
+        "custom_domains_withdrawn": run.custom_domains.withdrawn,
     }
     report_platform_keys(run.rotations)
     logger.info("rolled up", result=result)

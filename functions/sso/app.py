@@ -16,6 +16,7 @@ from tenancy.errors import (
     FieldError,
     ForbiddenError,
     InvalidError,
+    NotFoundError,
     NotInTierError,
     TooLargeError,
     UnauthenticatedError,
@@ -78,7 +79,7 @@ from tenancy.use_cases.sso.find_organization import find_of_domain_or_pretend
 from tenancy.use_cases.sso.finish_log_in import finish_sso_log_in
 from tenancy.use_cases.sso.finish_saml_log_in import finish_saml_log_in
 from tenancy.use_cases.sso.provider import Providers
-from tenancy.use_cases.sso.start_log_in import SsoStart, start_sso_log_in
+from tenancy.use_cases.sso.start_log_in import SsoStart, require_connection, start_sso_log_in
 from tenancy.use_cases.sso.take_saml_answer import take_saml_answer
 from tenancy.use_cases.sso.verify_domain import verify_domain
 from tenancy.wiring import Wiring
@@ -193,12 +194,16 @@ def start(
     """Start a log-in by single sign-on: redirect the browser to the provider of the organization."""
     request = request_of(app)
     address = find_address(email)
+    members = {"redirect_uri": redirect_uri, "email": address, "code_challenge": code_challenge}
     if named_by(app).subdomains:  # a host of the organization's own would keep the cookie from the callback's host
         with reports_refused_sso(request):
             names = sent_names(named_by(app, organization))
-        members = {"redirect_uri": redirect_uri, "email": address, "code_challenge": code_challenge}
         return redirect(request, start_url(api_url(request), **names, **members))
     organization_id = find_organization(organization, email, address)
+    if named_by(app).domains:  # here, too. The domain is looked up, because no answer repeats the host of a request
+        with reports_refused_sso(request):
+            require_connection(platform_db, organization_id)
+        return redirect(request, start_url(api_url(request), organization=str(organization_id), **members))
     asked = SsoStart(
         organization_id=organization_id,
         redirect_uri=redirect_uri,
@@ -220,6 +225,7 @@ def start(
     None,
     UnauthenticatedError,
     ForbiddenError,
+    NotFoundError,
     status=HTTPStatus.FOUND,
     headers={**REDIRECT_HEADERS, "Set-Cookie": True},
 )

@@ -25,7 +25,13 @@ from tenancy.wiring import Wiring
 
 logger = Logger()
 settings = Settings.from_env(
-    "API_HOST", "EXPORTS_BUCKET", "MAIL_FROM", "STATE_MACHINE_ARN", "UPGRADE_URL", "USAGE_PLANS_PATH"
+    "API_HOST",
+    "DOMAINS_MACHINE_ARN",
+    "EXPORTS_BUCKET",
+    "MAIL_FROM",
+    "STATE_MACHINE_ARN",
+    "UPGRADE_URL",
+    "USAGE_PLANS_PATH",
 )
 wiring = Wiring(settings)
 platform_db = wiring.platform_database
@@ -36,6 +42,7 @@ targets = OutboxTargets(
     mailer=wiring.mailer,
     event_bus=wiring.event_bus,
     executions=wiring.executions,
+    domain_executions=wiring.domain_executions,
     export_links=wiring.export_links,
     upgrade_url=settings.upgrade_url,
     api_url=wiring.api_url,
@@ -80,6 +87,7 @@ def result_of(run: SweepRun) -> dict[str, Any]:
         "done": list(run.outbox.done),
         "failed": list(run.outbox.failed),
         "sealed": len(run.sealed),
+        "domains_started": run.domains_started,
         "deletions_restarted": run.deletions.restarted if run.deletions else 0,
     }
 

@@ -46,7 +46,7 @@ from tenancy.use_cases.usage.read_statistics import read_organization_statistics
 from tenancy.use_cases.usage.read_usage import read_organization_usage, read_tenant_usage
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
+settings = Settings.from_env("API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 db = wiring.database
 clickhouse = wiring.clickhouse_reader()
@@ -71,7 +71,7 @@ def show_own_usage(asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
 @answers(OwnOrganizationAnswer)
 def show_own_organization() -> dict[str, Any]:
     """Show the caller's organization with its entitlements."""
-    return own_organization_document(read_own_organization(db, tenant_of(app)))
+    return own_organization_document(read_own_organization(db, tenant_of(app)), upgrade_url=settings.upgrade_url)
 
 
 @app.get("/organizations/<organization_id>/usage")

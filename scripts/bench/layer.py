@@ -11,13 +11,15 @@ from tenancy.gateway.resolver import api, handler_of, tenant_of
 from tenancy.gateway.rights import for_tenants
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
+from tenancy.rules.host_names import PlatformHosts
 from tenancy.rules.permissions import USAGE_READ
 from tenancy.stores.aws.audit_queue import AuditQueue
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.admission.domain_owners import DomainOwners
 
-BASE_DOMAIN: Final = "attribution.example"
+HOSTS: Final = PlatformHosts(base_domain="attribution.example")
 REGION: Final = "eu-central-1"
 PATH: Final = "/tenant"
 
@@ -33,7 +35,8 @@ def layer_handler(redis: Redis, aws_url: str) -> Handler:
 
     return handler_of(
         app,
-        base_domain=BASE_DOMAIN,
+        hosts=HOSTS,
+        domain_owners=DomainOwners(no_database, HOSTS),
         upgrade_url=None,
         trail=AuditTrail(AuditQueue(AwsClient("sqs", REGION, aws_url), f"{aws_url}/audit")),
         gate=AdmissionGate(redis, no_database),

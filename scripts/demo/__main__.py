@@ -29,6 +29,7 @@ from scripts.demo.client import (
     say,
 )
 from scripts.demo.deletion import end
+from scripts.demo.next_steps import show_next_steps
 from scripts.demo.people import show_people
 from scripts.progress import progress
 
@@ -171,20 +172,6 @@ def show_statistics(stack: Stack, organizations: Sequence[DemoOrganization]) -> 
             revenue = ", ".join(f"{amount} {currency}" for currency, amount in row["revenue"].items() if amount != "0")
             print(f"  {each.name:8}{row['event_name']:24}{row['events']:8}{row['unique_devices']:9}  {revenue}")
     print()
-
-
-def show_next_steps(stack: Stack, organization: DemoOrganization) -> None:
-    """Print calls that work as printed."""
-    event = (
-        '{"events":[{"event_type":"open","event_name":"Hello","device_id":"me","platform":"web",'
-        f'"event_timestamp":"{datetime.now(UTC).isoformat(timespec="seconds")}"}}]}}'
-    )
-    print("\nThe stack is still up (`make down` stops it). Try, as acme:\n")
-    print(f"  curl -H 'Authorization: Bearer {organization.secret_key}' {stack.api_url}/usage")
-    print(f"  curl -H 'Authorization: Bearer {organization.secret_key}' '{stack.api_url}/stats?group_by=day,platform'")
-    print(f"  curl -H 'Authorization: Bearer {organization.write_key}' {stack.api_url}/events -d '{event}'")
-    print("\nand as the platform's operator:\n")
-    print(f"  curl -H 'Authorization: Bearer {stack.platform_key}' {stack.api_url}/organizations\n")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class Stack:
     """The part of .local/stack.json that the demo needs."""
 
     api_url: str
+    console_url: str
     platform_key: str
     clickhouse_url: str
     aws_endpoint_url: str
@@ -42,6 +43,7 @@ class DemoOrganization:
     """A provisioned organization, its keys, and the password of its administrator."""
 
     name: str
+    subdomain: str
     id: str
     write_key: str
     secret_key: str
@@ -61,6 +63,7 @@ def provision(stack: Stack, name: str, tier: str, run: str) -> DemoOrganization:
     made = call(f"{stack.api_url}/organizations", stack.platform_key, body=new)
     return DemoOrganization(
         name=name,
+        subdomain=new["subdomain"],
         id=made["organization"]["id"],
         write_key=made["write_key"],
         secret_key=made["secret_key"],

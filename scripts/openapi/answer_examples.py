@@ -6,12 +6,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from scripts.openapi.routes import DeployedRoute
+from tenancy.gateway.console_files import MEDIA_TYPES
 from tenancy.gateway.documents.audit import CSV, AuditQuery, entries_answer
+from tenancy.gateway.documents.branding import stored_document
 from tenancy.gateway.documents.deletions import certificates_document
 from tenancy.gateway.documents.me import me_document
 from tenancy.gateway.documents.sso import service_provider
 from tenancy.gateway.documents.traced_events import trace_document
 from tenancy.rules.audit_chain import AuditEntry
+from tenancy.rules.branding.branding import Branding
+from tenancy.rules.branding.sender import SenderState
 from tenancy.rules.cursors import Page
 from tenancy.rules.deletion import Certificate, Deletion, ErasureCount, certificate_text
 from tenancy.rules.durations import ACCESS_TOKEN_LIFE
@@ -21,12 +25,20 @@ from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.saml.request import METADATA_TYPE, service_metadata
 from tenancy.rules.tiers import Tier
 from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
+from tenancy.use_cases.branding.change_branding import StoredBranding
 from tenancy.use_cases.deletion.read_certificate import Certificates
 
 JSON: Final = "application/json"
 NOON: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ORGANIZATION_ID: Final = UUID("0d5cba04-b25b-4dc4-a4fc-f23bd9d7f5fb")
 OTHER_ID: Final = UUID("85d6ad4a-83d8-4085-8535-3ddddda605b4")
+STATIC_FILES: Final = {
+    MEDIA_TYPES[".css"]: "body { margin: 0; }",
+    MEDIA_TYPES[".html"]: "<!doctype html><title>Console</title>",
+    MEDIA_TYPES[".js"]: 'export const page = { title: "Usage" };',
+    MEDIA_TYPES[".svg"]: '<svg xmlns="http://www.w3.org/2000/svg"/>',
+    MEDIA_TYPES[".txt"]: "The MIT License (MIT)",
+}
 COUNT: Final = ErasureCount(left={"clickhouse": {"daily_statistics": 0, "events": 0, "held_events": 0}}, found={})
 
 
@@ -43,6 +55,10 @@ def find_examples(route: DeployedRoute) -> Mapping[str, Any]:  # noqa: PLR0911 -
             return {JSON: make_tokens()}
         case "GET /auth/sso/metadata":
             return {METADATA_TYPE: make_service_metadata()}
+        case "GET /console" | "GET /console/{file}":
+            return STATIC_FILES
+        case "GET /branding/settings":
+            return {JSON: make_stored_branding()}
         case "PATCH /me":
             return {JSON: make_member()}
     return {}
@@ -93,6 +109,13 @@ def make_member() -> dict[str, Any]:
 def make_service_metadata() -> str:
     """Return the metadata of the platform for the SAML provider of an organization."""
     return service_metadata(service_provider("https://api.example.com/v1", ORGANIZATION_ID)).decode()
+
+
+def make_stored_branding() -> dict[str, Any]:
+    """Return a branding that a change of the tier has hidden."""
+    branding = Branding(primary_color="#7c3aed", css_variables={"--border-radius": "8px"}, sender_name="Acme Analytics")
+    stored = StoredBranding(branding=branding, is_included=False, sender_state=SenderState.NOT_SET)
+    return stored_document(stored, ORGANIZATION_ID, api_url="https://api.example.com/v1")
 
 
 def make_csv() -> str:

@@ -4,7 +4,7 @@ A route of such a function that is missing here is in no document: `make openapi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -32,6 +32,7 @@ from tenancy.errors import (
     UnavailableError,
     UnsupportedMediaTypeError,
 )
+from tenancy.gateway.console_files import MEDIA_TYPES, SECURITY_HEADERS
 from tenancy.gateway.documents.cloud_events import BATCH_MODE, STRUCTURED_MODE
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.cloud_events import CloudEvent
@@ -119,7 +120,7 @@ class DirectRoute:
 
     *bodies* are the schemas of the body by media type. *answer* is the schema of the answer, or None for an empty one.
     *example* is the answer that the document shows, if docs/api.md shows none. *headers* are those of `Answers`.
-    *sampled* is the route of its samples, if it is an alias.
+    *media_types* are those of an answer that is text. *sampled* is the route of its samples, if it is an alias.
     """
 
     refusals: tuple[type[Refusal], ...]
@@ -129,6 +130,7 @@ class DirectRoute:
     example: Mapping[str, Any] | None = None
     headers: Mapping[str, bool] = field(default_factory=dict)
     bodies: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    media_types: tuple[str, ...] = ()
     parameters: tuple[dict[str, Any], ...] = ()
     sampled: str | None = None
     has_not_modified: bool = False
@@ -189,6 +191,12 @@ def _routes() -> dict[str, DirectRoute]:
             headers={"ETag": True, "Cache-Control": True},
             has_not_modified=True,
         ),
+        "GET /console": _static((MEDIA_TYPES[".html"],)),
+        "GET /console/{file}": replace(
+            _static(tuple(sorted(MEDIA_TYPES.values()))),
+            refusals=(NotFoundError,),
+            parameters=({"name": "file", "in": "path", "required": True, "schema": {"type": "string"}},),
+        ),
         "GET /.well-known/jwks.json": _public_document(KEY_SET, EXAMPLE_KEY_SET),
         "GET /.well-known/openid-configuration": _public_document(DISCOVERY, EXAMPLE_DISCOVERY),
         "POST /events": DirectRoute(
@@ -209,6 +217,16 @@ def _routes() -> dict[str, DirectRoute]:
             parameters=({"name": "writeKey", "in": "path", "required": True, "schema": {"type": "string"}},),
         ),
     }
+
+
+def _static(media_types: tuple[str, ...]) -> DirectRoute:
+    return DirectRoute(
+        refusals=(),
+        security=[],
+        media_types=media_types,
+        headers=dict.fromkeys(("ETag", "Cache-Control", "Vary", *SECURITY_HEADERS), True) | {"Content-Encoding": False},
+        has_not_modified=True,
+    )
 
 
 def _public_document(answer: dict[str, Any], example: Mapping[str, Any]) -> DirectRoute:

@@ -61,7 +61,8 @@ class Operations:
         summary = str(resolved.func.__doc__).partition("\n")[0]
         answer = None if declared.document is None else self.schemas.of_type(declared.document)
         is_operators = callers.are_operators and callers.permission is None
-        named = [] if is_operators else [ORGANIZATION]
+        versioned = [IF_NONE_MATCH] if "ETag" in declared.headers else []
+        named = [*versioned, *([] if is_operators else [ORGANIZATION])]
         headers = _headers(route, declared.headers)
         body = described.get("requestBody") or _form_body(form_of(resolved.func))
         content = _content(route, answer, section.answer, declared.media_types)
@@ -71,6 +72,7 @@ class Operations:
             **_request([*described.get("parameters", []), *named], body, samples),
             "responses": {
                 str(declared.status): {"description": DONE, "headers": headers, **content},
+                **({"304": {"description": "Not Modified", "headers": headers}} if versioned else {}),
                 **self.problems.responses_of(
                     route, (*_refusals_of(callers), *declared.refusals), declared.refused_headers
                 ),
@@ -105,7 +107,7 @@ class Operations:
             *([ORGANIZATION] if route.is_admitted else []),
         ]
         headers = _headers(route, direct.headers)
-        content = _content(route, direct.answer, direct.example or section.answer)
+        content = _content(route, direct.answer, direct.example or section.answer, direct.media_types)
         return {
             **_head(route, section, section.purpose),
             "security": direct.security,
@@ -216,9 +218,9 @@ def _headers(route: DeployedRoute, headers: Mapping[str, bool]) -> dict[str, Any
 def _content(
     route: DeployedRoute, answer: dict[str, Any] | None, example: object, media_types: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return the body of an answer in JSON and in other *media_types*, which are text."""
+    """Return the body of an answer in JSON and in other *media_types*, which are text or images."""
     shown = {JSON: example, **find_examples(route)}
-    schemas = {**({JSON: answer} if answer else {}), **{each: {"type": "string"} for each in media_types}}
+    schemas = {**({JSON: answer} if answer else {}), **{each: _schema_of(each) for each in media_types}}
     if not schemas:
         return {}
     return {
@@ -230,3 +232,9 @@ def _content(
             for media_type, schema in schemas.items()
         }
     }
+
+
+def _schema_of(media_type: str) -> dict[str, Any]:
+    """Return the schema of a text, or of bytes (JSON Schema, 8.4)."""
+    is_image = media_type.startswith("image/")
+    return {"type": "string", **({"contentMediaType": media_type} if is_image else {})}

@@ -224,7 +224,7 @@ def example_of(refusal: type[Refusal]) -> dict[str, Any]:
 def refusal_of(refusal: type[Refusal]) -> SentRefusal:
     """Return a refusal as the gateway sends it."""
     body = example_of(refusal)
-    headers = frozenset({"X-Request-Id", *(["Retry-After"] if "retry_after" in body else [])})
+    headers = frozenset({"Cache-Control", "X-Request-Id", *(["Retry-After"] if "retry_after" in body else [])})
     return SentRefusal(name=refusal.code, status=refusal.status, media_type=PROBLEM, headers=headers, body=body)
 
 

@@ -34,4 +34,10 @@ REVOKED_PLATFORM_KEY: Final = (
     f"{PROOF}/test_revoked_platform_key.py::test_revoked_platform_key_is_refused_on_every_route"
 )
 LOOK_UP_CALLERS: Final = "tests/isolation/test_roles.py::test_only_the_authorizer_looks_up_credentials"
+CUSTOM_DOMAIN: Final = "tests/use_cases/test_look_up_tables.py::test_active_custom_domain_has_one_owner"
+LISTED_BY_MISTAKE: Final = (
+    "tests/use_cases/test_look_up_tables.py::test_custom_domain_that_is_listed_by_mistake_has_no_owner"
+)
 PROVEN_DOMAIN: Final = "tests/use_cases/test_look_up_tables.py::test_proven_domain_belongs_to_one_organization"
+FORWARDED_DOMAIN: Final = "tests/use_cases/test_find_named.py::test_forwarded_custom_domain_selects_none"
+ANSWERS_AT_HOSTS: Final = f"{PROOF}/test_host_names.py::test_subdomain_is_answered_like_an_unknown_one"

@@ -3,7 +3,10 @@
 from typing import Final
 
 from scripts.prove import (
+    branding_mutants,
+    custom_domain_mutants,
     domain_mutants,
+    host_mutants,
     key_mutants,
     request_mutants,
     saml_mutants,
@@ -16,10 +19,13 @@ from scripts.prove import (
 MUTANTS: Final = (
     *schema_mutants.MUTANTS,
     *store_mutants.MUTANTS,
+    *custom_domain_mutants.MUTANTS,
     *domain_mutants.MUTANTS,
     *key_mutants.MUTANTS,
     *request_mutants.MUTANTS,
+    *host_mutants.MUTANTS,
     *session_mutants.MUTANTS,
     *sso_mutants.MUTANTS,
     *saml_mutants.MUTANTS,
+    *branding_mutants.MUTANTS,
 )

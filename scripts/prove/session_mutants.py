@@ -10,7 +10,7 @@ MUTANTS: Final = (
         name="a refresh token works at the host of another organization",
         safeguard="log-in and sessions",
         file=f"{CORE}/use_cases/sessions/named_organization.py",
-        old="return names_none or find_named(platform_db, named) == organization_id",
+        old="return find_named(platform_db, with_own) == organization_id",
         new="return True",
         caught_by=expected_tests.ATTACKS,
     ),

@@ -65,5 +65,6 @@ class Addresses:
             "aws_endpoint_url": self.aws,
             "region": aws.REGION,
             "stack_name": aws.STACK,
+            "console_url": f"{self.api}/console/",
             "mailbox_url": f"{self.aws}/_ministack/ses/messages",
         }

@@ -75,6 +75,7 @@ UNUSED = {
         "jwt",
     },
     "load": {"boto3", "botocore.session", "pydantic", "psycopg", "argon2", "jwt", "awscrt"},
+    "console": {"boto3", "botocore.session", "pydantic", "clickhouse_connect", "psycopg", "argon2", "jwt", "awscrt"},
     "health": {"boto3", "botocore.session", "pydantic", "clickhouse_connect", "psycopg", "argon2", "jwt", "awscrt"},
 }
 

@@ -106,10 +106,19 @@ TAKEN: Mapping[str, Takes] = {
     "GET /auth/sso/finish": Takes(query=("token",)),
     "GET /auth/sso/metadata": Takes(query=("organization",)),
     "POST /auth/sso/token": Takes(body=("code", "code_verifier")),
+    "GET /domains": Takes(query=PAGE),
+    "POST /domains": Takes(body=("domain",)),
+    "GET /domains/{domain}": NOTHING,
+    "POST /domains/{domain}/verify": NOTHING,
+    "DELETE /domains/{domain}": NOTHING,
     "GET /sso/email-domains": Takes(query=PAGE),
     "POST /sso/email-domains": Takes(body=("domain",)),
     "POST /sso/email-domains/{domain}/verify": NOTHING,
     "DELETE /sso/email-domains/{domain}": NOTHING,
+    "GET /branding": Takes(query=("organization",)),
+    "GET /branding/images/{organization_id}/{digest}": NOTHING,
+    "GET /branding/settings": NOTHING,
+    "PUT /branding": Takes(body=("primary_color", "css_variables", "sender_name", "sender_address")),
     "GET /keys": Takes(query=PAGE),
     "POST /keys": Takes(body=("type", "name", "app_id", "scopes", "expires_at")),
     "POST /keys/{key_id}/rotate": Takes(body=("overlap_seconds",)),
@@ -123,6 +132,8 @@ TAKEN: Mapping[str, Takes] = {
     "DELETE /platform-keys/{platform_key_id}": NOTHING,
     "GET /health": NOTHING,
     "GET /openapi.json": NOTHING,
+    "GET /console": NOTHING,
+    "GET /console/{file}": NOTHING,
     "GET /.well-known/jwks.json": NOTHING,
     "GET /.well-known/openid-configuration": NOTHING,
     "POST /events": Takes(batch=EVENTS),
@@ -139,6 +150,11 @@ TAKEN: Mapping[str, Takes] = {
 def plain_head(request: GatewayRequest) -> GatewayRequest:
     """Return *request* with as many bytes in its head as the worst ones."""
     return replace(request, headers=(*request.headers, ("User-Agent", "x" * HEAD_BYTES)))
+
+
+def plain_parameters(request: GatewayRequest) -> Iterator[GatewayRequest]:
+    """Yield *request* with each path parameter as long as the worst ones, in ordinary letters."""
+    return (_with_parameter(request, parameter, "x" * HEAD_BYTES) for parameter in request.parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +216,8 @@ def worst_headers(request: GatewayRequest) -> Inputs:
             yield f"key: {name}", _with_headers(request, ("Idempotency-Key", text))
     hosts, spellings = names(HEAD_BYTES), _spellings("x-organization-id", HEAD_BYTES)
     yield "many hosts", _with_headers(request, ("X-Forwarded-Host", ",".join(hosts)))
+    domains = [f"{name}.example" for name in hosts]
+    yield "many domains", _with_headers(request, ("X-Forwarded-Host", ",".join(domains)[:HEAD_BYTES]))
     yield "many ids", _with_headers(request, *(("X-Organization-ID", host) for host in hosts))
     yield "spellings of a header", _with_headers(request, *((name, name) for name in spellings))
     yield "many query members", replace(request, query=tuple((name, "1") for name in hosts))

@@ -15,6 +15,7 @@ from tests.cost.inputs import (
     PlainBody,
     Takes,
     plain_head,
+    plain_parameters,
     unread_bodies,
     worst_bodies,
     worst_credentials,
@@ -53,8 +54,11 @@ def most_of(name: str) -> int:
 
 
 def plain_heads(meter: CostMeter, request: GatewayRequest) -> Plain:
-    """Return a function that returns the cost of *request* with an ordinary head."""
-    cost = meter.plain_cost(plain_head(request))
+    """Return a function that returns the cost of *request* with an ordinary head, or of its refusal if that is larger.
+
+    A route that only finds a file costs less than any refusal.
+    """
+    cost = max(meter.plain_cost(each) for each in (plain_head(request), *plain_parameters(request)))
     return lambda _: cost
 
 

@@ -46,6 +46,8 @@ OF_PEOPLE = {
     "/auth/sso/finish",
     "/auth/sso/metadata",
     "/auth/sso/token",
+    "/branding",
+    "/branding/images/{organization_id}/{digest}",
 }
 
 
@@ -148,7 +150,10 @@ def test_2xx_with_a_body_has_an_example(method: str, path: str) -> None:
         (method, path, media_type)
         for status, response in operations()[method, path]["responses"].items()
         for media_type, content in resolved(response).get("content", {}).items()
-        if status.startswith("2") and not content.get("examples") and (method, path) not in NEEDS_A_PROVIDER
+        if status.startswith("2")
+        and not content.get("examples")
+        and (method, path) not in NEEDS_A_PROVIDER
+        and not media_type.startswith("image/")
     }
 
     assert missing == set()

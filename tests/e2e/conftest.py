@@ -3,18 +3,23 @@
 The stack may have other organizations.
 """
 
+import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.deployed import Api, Organization, Stack
 from tests.given import ROOT
+from tests.handlers.client_programs import run_client
 
 STACK_FOLDER = ROOT / os.environ.get("STACK_DIR", ".local")
 
 type Provision = Callable[[str, str], Organization]
+type RunConsole = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +63,25 @@ def acme(provision: Provision) -> Organization:
 @pytest.fixture
 def globex(provision: Provision) -> Organization:
     return provision("globex", "growth")
+
+
+@pytest.fixture
+def run_console(stack: Stack, node: tuple[str, Path]) -> RunConsole:
+    """Run a scenario of the console (tests/e2e/test_console.py) with organizations by their name."""
+    program, folder = node
+
+    def run(scenario: str, *, more: Mapping[str, object] | None = None, **organizations: Organization) -> None:
+        invocations = f"{stack.aws_endpoint_url}/2015-03-31/functions"
+        given = {
+            "api_url": stack.api_url,
+            "console_url": stack.console_url,
+            "mailbox_url": stack.mailbox_url,
+            "sweep_url": f"{invocations}/{stack.physical_id('Sweep')}/invocations",
+            "jobs_url": f"{invocations}/{stack.physical_id('PrivacyJobs')}/invocations",
+            "platform_key": stack.platform_key,
+            **{name: asdict(organization) for name, organization in organizations.items()},
+            **(more or {}),
+        }
+        run_client([program, f"console/{scenario}.mjs"], folder, given=json.dumps(given))
+
+    return run

@@ -24,6 +24,7 @@ class Stack:
     platform_key: str
     clickhouse_url: str
     aws_endpoint_url: str
+    console_url: str
     mailbox_url: str
     region: str
     stack_name: str

@@ -146,13 +146,14 @@ def test_new_administrator_gets_one_welcome_mail(stack: Stack, provision: Provis
     sweep(stack)
     before = count_welcomes()
 
-    provision("acme", "starter")
+    acme = provision("acme", "starter")
 
     for _ in range(2):
         sweep(stack)
         assert count_welcomes() == before + 1
     [newest] = stack.mail()[-1:]
     assert newest["To"] == ["admin@acme.example"]
+    assert f"/v1/console/?organization={acme.subdomain}" in str(newest)
 
 
 @pytest.mark.usefixtures("acme")

@@ -11,6 +11,7 @@ import pytest
 
 from scripts.stack.fetching import change_variables
 from tests.certified_provider import ProviderVisit, running_certified_provider
+from tests.e2e.conftest import RunConsole
 from tests.e2e.deployed import Api, Organization, Stack
 from tests.given import ROOT
 from tests.name_server import running_name_server
@@ -109,6 +110,26 @@ def test_member_logs_in_with_a_certified_provider(
     assert (me["email"], me["role"]) == (f"bob@{domain}", "viewer")
     assert api.post("/auth/sso/token", None, {"code": code}).status == 401
     assert visit(f"{callback}?{urlencode(members)}", cookie)[0] == 401
+
+
+def test_member_signs_in_to_the_console_with_the_provider(
+    run_console: RunConsole,
+    stack: Stack,
+    api: Api,
+    described: dict[str, str],
+    issuer: str,
+    globex: Organization,
+    token: str,
+) -> None:
+    domain = f"{globex.subdomain}.example"
+    prove_domain(api, described, token, domain)
+    own = urlsplit(stack.console_url)._replace(
+        netloc=f"{globex.subdomain}.attribution.localhost:{urlsplit(stack.api_url).port}"
+    )
+    status, connection = put(api, token, settings(issuer, redirect_uris=[f"{own.geturl()}sign-in"]))
+    assert status == 200, connection
+
+    run_console("single_sign_on", globex=globex)
 
 
 def test_same_provider_is_refused_without_the_setting(

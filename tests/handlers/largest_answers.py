@@ -1,5 +1,6 @@
 """The largest successful answer of every route: the largest rows, and the request for them."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,9 +11,13 @@ from uuid import uuid4
 import msgspec
 
 from tenancy.gateway.documents.audit import PAGE_SIZES
+from tenancy.gateway.documents.branding import CSS_VARIABLES
 from tenancy.gateway.documents.usage import MAX_DAYS
 from tenancy.rules.access_tokens.public_keys import MAX_KEYS
 from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS, VerifyingKeys, generate_token_key
+from tenancy.rules.branding.branding import COLOR_NAMES
+from tenancy.rules.branding.images import MAX_IMAGE_BYTES
+from tenancy.rules.branding.sender import SENDER_NAME_MAX_CHARACTERS
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS
@@ -74,8 +79,45 @@ LARGEST_OVERRIDES = {
     **dict.fromkeys(FLAG_NAMES, False),
     "ingest_requests_per_minute": 20_000,  # both rates have a largest sum
 }
+ALLOW_WHITE_LABEL = (
+    "UPDATE organizations SET overrides = overrides || '{\"white_label\": true}' WHERE id = %(organization_id)s"
+)
 ALLOW_SSO = "UPDATE organizations SET overrides = overrides || '{\"sso\": true}' WHERE id = %(organization_id)s"
+ALLOW_BRANDING = "UPDATE organizations SET overrides = '{\"white_label\": true}' WHERE id = %(organization_id)s"
+LARGEST_BRANDING = {
+    **dict.fromkeys(COLOR_NAMES, "#7f7f7f"),  # with the longest warnings
+    "css_variables": {
+        name: ", ".join(["Source Sans 3"] * 5) if "font-f" in name else "#7f7f7f" if "color" in name else "63.99px"
+        for name in CSS_VARIABLES
+    },
+    "sender_name": "😀" * SENDER_NAME_MAX_CHARACTERS,
+}
+INSERT_BRANDING = """
+    INSERT INTO tenant_branding (
+        organization_id, primary_color, secondary_color, accent_color, css_variables, sender_name, sender_address,
+        updated_at
+    )
+    VALUES (
+        %(organization_id)s, %(primary_color)s, %(secondary_color)s, %(accent_color)s, %(css_variables)s,
+        %(sender_name)s, %(sender_address)s, now()
+    )
+"""
+INSERT_IMAGE = """
+    INSERT INTO branding_images (organization_id, slot, digest, media_type, content, stored_at)
+    SELECT %(organization_id)s, slot, %(digest)s, 'image/webp', %(content)s, now()
+    FROM unnest(ARRAY['logo', 'favicon']) AS slot
+"""
+LARGEST_IMAGE = bytes(MAX_IMAGE_BYTES)
 LONGEST_DOMAIN = f"{'a.' * 112}example"
+INSERT_CUSTOM_DOMAINS = """
+    INSERT INTO custom_domains (organization_id, domain, id, token, status, created_at, checked_at, verified_at,
+                                check_at, missing_since, validation_name, validation_value)
+    SELECT %(organization_id)s,
+           'a' || n || '.' || left(gen_random_uuid()::text || repeat('b', 42), 42) || '.acme.example',
+           gen_random_uuid(), repeat('x', 100), 'verified', now(), now(), now(), now(), now(), repeat('n', 1000),
+           repeat('v', 1000)
+    FROM generate_series(1, %(rows)s) AS n
+"""
 INSERT_EMAIL_DOMAINS = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at, missing_since)
     SELECT %(organization_id)s, lpad(n::text, 100, 'a.') || repeat('.' || repeat('b', 60), 2) || '.example',
@@ -270,6 +312,15 @@ class Largest:
         """Make the largest connection one to a SAML provider with the most certificates."""
         self.execute(MAKE_SAML, issuer=SAML_ISSUER, certificates=[key.der] * MAX_CERTIFICATES)
 
+    def brand(self) -> None:
+        """Store the largest branding, with two of the largest images."""
+        colors = {name: LARGEST_BRANDING[name] for name in (*COLOR_NAMES, "sender_name")}
+        variables = json.dumps(LARGEST_BRANDING["css_variables"])
+        self.execute(ALLOW_BRANDING)
+        self.execute(PROVE_DOMAIN, domain=LONGEST_EMAIL.rpartition("@")[2])
+        self.execute(INSERT_BRANDING, **colors, css_variables=variables, sender_address=LONGEST_EMAIL)
+        self.execute(INSERT_IMAGE, digest=hashlib.sha256(LARGEST_IMAGE).digest(), content=LARGEST_IMAGE)
+
     def mail_token(self, status: str, purpose: str, email: str) -> str:
         """Add a member with a one-time token, and return the token."""
         token = generate_token(TokenType.ONE_TIME, self.acme.organization.id)
@@ -322,9 +373,10 @@ def _find_sample(route: Route) -> Event:
     return dict((exact or same)[0])
 
 
-@largest("GET /health", "GET /openapi.json")
+@largest("GET /health", "GET /openapi.json", "GET /console", "GET /console/{file}")
 def health(large: Largest, route: Route) -> Iterator[Event]:
-    yield large.sample_of(route)
+    """Each file is in the repository, and has far less than 1 MB."""
+    yield large.sample_of(route, file="usage")
 
 
 @largest("GET /.well-known/jwks.json", "GET /.well-known/openid-configuration")
@@ -665,6 +717,24 @@ def sso_connection(large: Largest, route: Route) -> Iterator[Event]:
         yield large.as_tenant(request)
 
 
+@largest("GET /branding", "GET /branding/settings", "PUT /branding")
+def branding(large: Largest, route: Route) -> Iterator[Event]:
+    large.brand()
+    request = large.sample_of(route)
+    if route.method == "PUT":
+        yield large.as_tenant(with_body(request, {**LARGEST_BRANDING, "sender_address": LONGEST_EMAIL}))
+    elif route.path == "/branding":
+        yield with_query(request, organization=large.acme.organization.subdomain)
+    else:
+        yield large.as_tenant(request)
+
+
+@largest("GET /branding/images/{organization_id}/{digest}")
+def brand_image(large: Largest, route: Route) -> Iterator[Event]:
+    large.brand()
+    yield large.sample_of(route, digest=hashlib.sha256(LARGEST_IMAGE).hexdigest())
+
+
 @largest("GET /auth/sso/start")
 def started_log_in(large: Largest, route: Route) -> Iterator[Event]:
     large.execute(ALLOW_SSO)
@@ -728,6 +798,22 @@ def exchanged_code(large: Largest, route: Route) -> Iterator[Event]:
     large.connect()
     large.execute(INSERT_PROVEN_LOG_IN, code=code.digest, user_id=large.acme.admin_user_id)
     yield with_body(large.sample_of(route), {"code": code.text})
+
+
+@largest("GET /domains")
+def custom_domains(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_CUSTOM_DOMAINS, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /domains", "GET /domains/{domain}", "POST /domains/{domain}/verify", "DELETE /domains/{domain}")
+def one_custom_domain(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_WHITE_LABEL)
+    if route.parameters:
+        [(domain,)] = large.execute(f"{INSERT_CUSTOM_DOMAINS} RETURNING domain", rows=1)
+        yield large.as_tenant(large.sample_of(route, domain=domain))
+    else:
+        yield large.as_tenant(with_body(large.sample_of(route), {"domain": f"{'a' * 51}.acme.example"}))
 
 
 @largest("GET /sso/email-domains")

@@ -33,6 +33,8 @@ STRICT_WITHOUT_CREDENTIAL = frozenset(
         "/auth/password-reset",
         "/auth/password-reset/confirm",
         "/users/accept",
+        "/branding",
+        "/branding/images/{organization_id}/{digest}",
     }
 )
 OF_MEMBERS = frozenset({"/me", "/auth/logout-all"})

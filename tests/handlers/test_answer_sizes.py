@@ -8,6 +8,7 @@ import pytest
 
 from tenancy.errors import MAX_ERRORS
 from tenancy.gateway.answer_size import MAX_ANSWER_BYTES
+from tenancy.gateway.documents.custom_domains import RecordPurpose
 from tenancy.gateway.resolver import MAX_BODY_BYTES
 from tenancy.rules.access_tokens.public_keys import MAX_KEYS
 from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS
@@ -50,6 +51,10 @@ DECLARED_MAXIMA = {
     "GET /sso redirect_uris": MAX_REDIRECT_URIS,
     "PUT /sso redirect_uris": MAX_REDIRECT_URIS,
     "GET /sso certificates": MAX_CERTIFICATES,
+    "GET /domains data/records": len(RecordPurpose),
+    "POST /domains records": len(RecordPurpose),
+    "GET /domains/{domain} records": len(RecordPurpose),
+    "POST /domains/{domain}/verify records": len(RecordPurpose),
     "GET /me permissions": len(PERMISSIONS),
     "PATCH /me permissions": len(PERMISSIONS),
     "GET /organizations/{organization_id}/dead-letters data/samples": MAX_SHOWN_SAMPLES,

@@ -18,7 +18,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import Function, Start
 from tests.handlers.requests import OPERATOR, Event, answer_of, called_by, problem_of, sample, with_body, with_path
-from tests.use_cases.erasing import Platform
+from tests.use_cases.erasing import Platform, domain_stores
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=40)
 
@@ -37,6 +37,7 @@ def platform(databases: Databases, counters: Redis, targets: OutboxTargets, aws:
         gateway_keys=GatewayKeys(REGION),
         exports=Exports(REGION, aws.exports_bucket, path_style=True),
         dead_letters=DeadLetterObjects(REGION, aws.dead_letters_bucket, path_style=True),
+        domains=domain_stores(databases),
     )
     signer = Signer(AwsClient("kms", REGION, aws.endpoint_url), aws.signing_key_id)
     return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)

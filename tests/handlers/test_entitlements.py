@@ -397,3 +397,11 @@ def test_trailing_slash_of_the_own_organization_does_not_matter(usage: Function,
     request = own_request(acme)
 
     assert answer_of(usage(with_path(request, "/organizations/current/", request["resource"]))).status == 200
+
+
+@pytest.mark.parametrize("url", ["", "https://acme.example/upgrade"])
+@pytest.mark.usefixtures("secrets")
+def test_own_organization_shows_the_page_for_upgrades(start: Start, acme: Provisioned, url: str) -> None:
+    answer = answer_of(start("usage", UPGRADE_URL=url)(own_request(acme)))
+
+    assert (answer.status, answer.document.get("upgrade_url", "")) == (200, url)

@@ -23,6 +23,7 @@ from tests.handlers.requests import (
 
 HTTP_FUNCTIONS = {
     "health": "check",
+    "console": "page",
     "ingest": "events",
     "provision": "create",
     "usage": "usage",

@@ -38,6 +38,9 @@ NOTHING = {
     "domains_checked": 0,
     "domains_missing": 0,
     "domains_withdrawn": 0,
+    "custom_domains_checked": 0,
+    "custom_domains_missing": 0,
+    "custom_domains_withdrawn": 0,
 }
 
 
@@ -87,6 +90,9 @@ def test_scheduled_run_counts_the_stored_events(
             "domains_checked": 0,
             "domains_missing": 0,
             "domains_withdrawn": 0,
+            "custom_domains_checked": 0,
+            "custom_domains_missing": 0,
+            "custom_domains_withdrawn": 0,
         }
         assert list_counted(databases) == [(acme.organization.id, 2, 2), (globex.organization.id, 3, 3)]
 

@@ -11,6 +11,7 @@ from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.rules.tenant import RateBucket
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, DATABASE, PLATFORM_DATABASE, REDIS
 from tenancy.use_cases.organizations.provision import Provisioned
+from tests.custom_domains import activate_domain
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import PutSecret, Start, asks_for_admission
 from tests.handlers.logged_in import log_in_request, tokens_in
@@ -23,6 +24,7 @@ from tests.handlers.requests import (
     to_authorizer,
     with_basic_auth,
     with_body,
+    with_headers,
     with_path,
 )
 from tests.handlers.tcp_proxy import TcpProxy, tcp_proxy
@@ -123,6 +125,46 @@ def test_events_take_one_of_redis_and_none_of_postgresql(
         "cloud_events": called_by(sample("ingest", "cloud_events"), tenant),
         "segment_call": with_body(with_basic_auth(sample("ingest", "segment_call"), acme.write_key), segment_call(1)),
     }[case]
+    ingest = start("ingest")
+    assert answer_of(ingest(request)).status == 200
+
+    with round_trips(redis_proxy, postgres_proxy) as counted:
+        ingest(request)
+
+    assert counted == [1, 0]
+
+
+@pytest.mark.parametrize("function", ["usage", "members"])
+@pytest.mark.parametrize("host", ["track.acme.example", "proxy.unknown.example"])
+def test_custom_domain_takes_one_of_postgresql_a_minute(
+    function: str,
+    host: str,
+    start: Start,
+    databases: Databases,
+    acme: Provisioned,
+    redis_proxy: TcpProxy,
+    postgres_proxy: TcpProxy,
+) -> None:
+    activate_domain(databases, acme.organization.id, "track.acme.example")
+    request = with_headers(called_by(with_path(sample("audit", "list"), "/nowhere"), tenant_of(acme)), host=host)
+    running = start(function)
+    assert answer_of(running(with_headers(request, host="api.attribution.example"))).status == 404
+    running(with_headers(request, host="other.example"))  # connects
+
+    with round_trips(redis_proxy, postgres_proxy) as first:
+        running(request)
+    with round_trips(redis_proxy, postgres_proxy) as second:
+        running(request)
+
+    assert (first, second) == ([1, 1], [1, 0])
+
+
+def test_events_at_a_custom_domain_take_none_of_postgresql(
+    start: Start, databases: Databases, acme: Provisioned, redis_proxy: TcpProxy, postgres_proxy: TcpProxy
+) -> None:
+    host = activate_domain(databases, acme.organization.id, "track.acme.example")
+    call = with_body(with_basic_auth(sample("ingest", "segment_call"), acme.write_key), segment_call(1))
+    request = with_headers(call, host=host, x_forwarded_host="proxy.unknown.example")
     ingest = start("ingest")
     assert answer_of(ingest(request)).status == 200
 

@@ -33,7 +33,17 @@ EVENTS = {
 }
 WITH_REVENUE = {"track", "ai-tokens"}
 # Packages of tests/node and pyproject.toml that are no SDKs.
-TOOLS = {"@sparticuz/chromium", "jose", "oidc-provider", "playwright-core", "rate-limiter-flexible", "samlify"}
+TOOLS = {
+    "@sparticuz/chromium",
+    "axe-core",
+    "jose",
+    "oidc-provider",
+    "playwright-core",
+    "rate-limiter-flexible",
+    "samlify",
+    "typescript",
+    "uplot",
+}
 PYTHON_SDKS = {"segment-analytics-python", "rudder-sdk-python"}
 STORED = """
     SELECT event_id, event_type, event_name, toString(revenue), currency

@@ -113,7 +113,13 @@ LIST_REPLICA_IDENTITIES_WITHOUT_ORGANIZATION: Final = (
     """
 )
 # Look-up tables of the platform. Only they may have values that are unique among all organizations.
-LOOK_UP_TABLES: Final = ("key_digests", "organization_names", "proven_email_domains", "provisioning_requests")
+LOOK_UP_TABLES: Final = (
+    "key_digests",
+    "listed_custom_domains",
+    "organization_names",
+    "proven_email_domains",
+    "provisioning_requests",
+)
 # Functions of the release before name these indexes' columns in ON CONFLICT.
 KEPT_FOR_ONE_RELEASE: Final = ("audit_log_id_key", "audit_refusals_id_key")
 LIST_UNIQUE_AMONG_ORGANIZATIONS: Final = (

@@ -5,12 +5,16 @@ from tests.template.template import RESOURCES
 SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::Serverless::StateMachine"}
 WITHOUT_TENANT_DATA = {
     "AWS::ApiGateway::ApiKey",
+    "AWS::ApiGateway::BasePathMapping",  # of the platform's own domain; those of organizations are made at run time
+    "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::UsagePlan",
     "AWS::ApiGateway::UsagePlanKey",
+    "AWS::CertificateManager::Certificate",
     "AWS::CloudWatch::Alarm",
     "AWS::IAM::Role",
     "AWS::KMS::Key",
     "AWS::Logs::MetricFilter",
+    "AWS::Route53::RecordSetGroup",
     "AWS::S3::BucketPolicy",
     "AWS::SSM::Parameter",
     "AWS::SecretsManager::Secret",

@@ -150,6 +150,7 @@ def test_definers_return_only_what_the_authorizer_reads(migrated: Connection) ->
         "find_platform_key": {"credential_id", "expires_at"},
         "find_live_platform_key": {"credential_id", "expires_at"},
         "list_due_rotations": {"organization_id"},
+        "find_custom_domain_owners": {"domain", "organization_id"},
     }
 
 
@@ -170,6 +171,7 @@ def test_only_the_authorizer_looks_up_credentials(migrated: Connection) -> None:
         "find_platform_key": callers,
         "find_live_platform_key": ["tenancy_functions", "tenancy_platform"],
         "list_due_rotations": ["tenancy_platform"],
+        "find_custom_domain_owners": ["tenancy_functions", "tenancy_platform"],
     }
 
 

@@ -58,7 +58,15 @@ BREACHES = {
         (CREATE_POLICY.format(role="PUBLIC"), ["apps.bad"]),
         (
             f"GRANT tenancy_lookup TO tenancy_functions; {CREATE_POLICY.format(role='tenancy_lookup')}",
-            ["api_keys.lookup", "apps.bad", "key_digests.lookup", "organizations.lookup", "users.lookup"],
+            [
+                "api_keys.lookup",
+                "apps.bad",
+                "custom_domains.lookup",
+                "key_digests.lookup",
+                "listed_custom_domains.lookup",
+                "organizations.lookup",
+                "users.lookup",
+            ],
         ),
         ("ALTER POLICY tenant_isolation ON users WITH CHECK (true)", ["users.tenant_isolation"]),
     ],

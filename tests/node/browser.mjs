@@ -1,6 +1,7 @@
 // The parts of the browser programs: Chromium, a shop, and a proxy between its pages and the API.
-import { createReadStream } from "node:fs";
+import { createReadStream, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 
@@ -18,9 +19,14 @@ async function listen(server) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-// Starts Chromium. TMPDIR is where it is unpacked.
+// Starts Chromium. TMPDIR is where it is unpacked, with its fonts. Without a font it dies of the first text field.
 export async function launch() {
   const executablePath = await chromium.executablePath();
+  const configuration = join(tmpdir(), "font-configuration");
+  const folders = `<dir>${join(tmpdir(), "fonts")}</dir><cachedir>${join(configuration, "cache")}</cachedir>`;
+  mkdirSync(configuration, { recursive: true });
+  writeFileSync(join(configuration, "fonts.conf"), `<?xml version="1.0"?><fontconfig>${folders}</fontconfig>`);
+  process.env.FONTCONFIG_PATH = configuration;
   return playwright.launch({ executablePath, args: ["--disable-gpu", "--no-zygote"], timeout: 0 });
 }
 

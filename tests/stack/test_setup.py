@@ -74,6 +74,20 @@ def test_moved_environment_works_on(project: Path, tmp_path: Path) -> None:
     assert said == "hello\n"
 
 
+def test_tenantctl_runs_in_other_folders_and_when_moved(project: Path, tmp_path: Path) -> None:
+    package = project / "scripts" / "tenantctl"
+    package.mkdir(parents=True)
+    (package / "__main__.py").write_text("import sys\nprint(*sys.argv[1:], sep='|')\n", encoding="utf-8")
+    setup.set_up(project)
+    project.rename(tmp_path / "moved")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "linked").symlink_to("moved/.venv/bin/tenantctl")
+
+    said = subprocess.run(["./linked", "orgs", "a b"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert said == "orgs|a b\n"
+
+
 def test_second_set_up_keeps_the_environment(project: Path) -> None:
     setup.set_up(project)
     inode = (project / ".venv" / "pyvenv.cfg").stat().st_ino

@@ -8,7 +8,7 @@ from botocore.client import BaseClient
 
 from tenancy.rules.mails import render_mail
 from tenancy.stores.aws.mail import Mailer
-from tests.given import REGION, SENDER
+from tests.given import API_URL, REGION, SENDER
 
 
 @pytest.mark.usefixtures("aws")
@@ -21,7 +21,8 @@ def test_subject_and_text_are_sent_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> 
         return send(client, operation, values)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", record_call)
-    mail = render_mail("welcome_mail", {"to": "admin@acme.example", "organization_name": "Ácme 株式会社"})
+    values = {"to": "admin@acme.example", "organization_name": "Ácme 株式会社", "subdomain": "acme", "api_url": API_URL}
+    mail = render_mail("welcome_mail", values)
 
     Mailer(REGION, SENDER).send(uuid4(), mail)
 

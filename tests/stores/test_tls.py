@@ -103,11 +103,11 @@ def test_redis_keeps_its_connection_over_tls(servers: Servers, trusted: Authorit
         url = f"{secure_redis_url(servers, port)}?ssl_ca_certs={trusted.root_file}"
         with closing(Redis(lambda: url, timeout_seconds=PATIENCE_SECONDS)) as redis:
             redis.run(ping, ["{acme}"], [])
-            first = redis._connection
+            first = redis._kept[0]
 
             redis.run(ping, ["{acme}"], [])
 
-            assert redis._connection is first
+            assert redis._kept[0] is first
 
 
 def test_large_commands_and_replies_are_complete_over_tls(servers: Servers, trusted: Authority, tmp_path: Path) -> None:

@@ -23,8 +23,11 @@ HTTP = (
     "Privacy",
     "Keys",
     "Health",
+    "Console",
     "Identity",
     "Sso",
+    "Branding",
+    "Domains",
 )
 HISTORY = 24 * 60
 
@@ -160,6 +163,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "AuthorizerTimeAlarm": Case(
             fires=({"Duration": once(20, 14_500, 30)},), quiet=({}, {"Duration": each(1, 14_000)})
         ),
+        "CustomDomainAlarm": counted("ExecutionsFailed", 1),
         "DeadLettersAgeAlarm": age_in_drained_queue(),
         "DeadLettersAlarm": counted("DeadLetters", 1),
         "DeadLettersNotDrainedAlarm": given_back("DeadLettersNotDrained", every=7, lasts=30),

@@ -14,11 +14,12 @@ from tests.template.app_source import resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, TEMPLATE, properties_of, routes
 
 WITHOUT_AUTHORIZER = {"Authorizer": "NONE", "ApiKeyRequired": False}
-# Routes that need no authorizer: health, public documents, log-in and sessions, and the paths of Segment SDKs, whose
-# write key the function itself checks.
+# Routes that need no authorizer: health, public documents, the console, log-in and sessions, and the paths of Segment
+# SDKs, whose write key the function itself checks.
 PUBLIC = re.compile(
-    r"/(health|openapi\.json|auth/(?:token|refresh|logout|password-reset(?:/confirm)?|sso/(?:start|callback/\{organization_id\}|acs|finish|metadata|token))|users/accept|\.well-known/(jwks\.json|openid-configuration)|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
+    r"/(health|openapi\.json|console(?:/\{file\})?|auth/(?:token|refresh|logout|password-reset(?:/confirm)?|sso/(?:start|callback/\{organization_id\}|acs|finish|metadata|token))|users/accept|branding(?:/images/\{organization_id\}/\{digest\})?|\.well-known/(jwks\.json|openid-configuration)|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
 )
+NOT_PUBLIC = ("PUT", "/branding")  # the path of a public route
 API = RESOURCES["Api"]["Properties"]
 IDENTITY = API["Auth"]["Authorizers"]["Credential"]["Identity"]
 # The variables that the access log may show. None has an address, a path, a query, a credential or a client's text.
@@ -55,7 +56,12 @@ def test_route_has_the_default_or_no_authorizer() -> None:
 
 
 def test_only_listed_routes_and_preflights_are_public() -> None:
-    expected = [route for route in ROUTES if route["Method"] == "OPTIONS" or PUBLIC.fullmatch(route["Path"])]
+    expected = [
+        route
+        for route in ROUTES
+        if route["Method"] == "OPTIONS"
+        or (PUBLIC.fullmatch(route["Path"]) and (route["Method"], route["Path"]) != NOT_PUBLIC)
+    ]
 
     assert [route for route in ROUTES if "Auth" in route] == expected
 

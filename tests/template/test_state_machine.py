@@ -77,7 +77,7 @@ def test_failed_executions_are_alarmed() -> None:
 
     watched = [alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == "AWS/States"]
 
-    assert watched == ["ExecutionsFailed"]
+    assert watched == ["ExecutionsFailed", "ExecutionsFailed"]
 
 
 def test_erasure_waits_twice_as_long_as_functions_write() -> None:

@@ -26,6 +26,8 @@ API = RESOURCES["Api"]["Properties"]
 RETRY_AFTER_SECONDS = int(
     API["GatewayResponses"]["THROTTLED"]["ResponseParameters"]["Headers"]["Retry-After"].strip("'")
 )
+FIRST_VISITS_PER_SECOND = 5
+FILES_OF_A_VISIT = 6  # a page, the linked modules, styles, icon, the module of the page, the chart
 VERBS = {"get", "post", "put", "patch", "delete", "options", "head", "x-amazon-apigateway-any-method"}
 ALL_METHODS = ("/*", "*")
 
@@ -53,18 +55,25 @@ def settings() -> dict[Method, dict[str, object]]:
 METHODS = methods()
 SETTINGS = settings()
 PATHS = sorted({path for _, path in METHODS})
+FILES = {("GET", "/console/{file}")}
 DOCUMENTS = {  # clients and caches keep them
+    ("GET", "/console"),
     ("GET", "/openapi.json"),
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/.well-known/openid-configuration"),
+    ("GET", "/branding"),
+    ("GET", "/branding/images/{organization_id}/{digest}"),
 }
 LOG_IN_BY_SSO = {route for route in resolver_routes("sso") if route[1].startswith("/auth/")}
 FOR_PEOPLE = (resolver_routes("identity") | LOG_IN_BY_SSO) - DOCUMENTS
-FOR_ADMINISTRATORS = {
-    route for function in ("keys", "members", "sso") for route in resolver_routes(function)
-} - FOR_PEOPLE
+FOR_ADMINISTRATORS = (
+    {route for function in ("branding", "domains", "keys", "members", "sso") for route in resolver_routes(function)}
+    - FOR_PEOPLE
+    - DOCUMENTS
+)
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
-RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | DOCUMENTS
+FOR_MONITORS = {("GET", "/health")}
+RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | FOR_MONITORS | DOCUMENTS | FILES
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
 OTHERS = [method for method in METHODS if method not in RARE | FOR_WRITE_KEYS and method[0] != "OPTIONS"]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
@@ -155,7 +164,7 @@ def test_organizations_of_any_tier_pass_events_with_all_keys() -> None:
     assert throttle(("POST", "/events"))[0] >= ORGANIZATIONS * requests / RATE_LIMIT_WINDOW_SECONDS
 
 
-@pytest.mark.parametrize("method", sorted(FOR_OPERATORS), ids=" ".join)
+@pytest.mark.parametrize("method", sorted(FOR_OPERATORS | FOR_MONITORS), ids=" ".join)
 def test_operators_method_passes_a_platform_key(method: Method) -> None:
     assert throttle(method)[0] == PLATFORM_REQUESTS_PER_MINUTE / RATE_LIMIT_WINDOW_SECONDS
 
@@ -181,6 +190,12 @@ def test_further_routes_of_administrators_fit_the_accounts_limit() -> None:
 @pytest.mark.parametrize("document", sorted(DOCUMENTS), ids=" ".join)
 def test_document_has_a_rate_of_its_own(document: Method) -> None:
     assert throttle(document)[0] == defaults()["DocumentRequestsPerSecond"]
+
+
+def test_first_visits_pass_the_files_of_the_console() -> None:
+    [(rate, _)] = {throttle(file) for file in FILES}
+
+    assert rate == defaults()["ConsoleRequestsPerSecond"] >= FIRST_VISITS_PER_SECOND * FILES_OF_A_VISIT
 
 
 def test_documented_throttles_are_the_defaults() -> None:

@@ -17,6 +17,7 @@ from tests.handlers.functions import running
 from tests.members import for_each
 from tests.template.template import FOLDERS, GLOBAL_VARIABLES, secrets_with, variables
 
+WITHOUT_SETTINGS = {"console", "health"}
 WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL"}
 RETIRED_SECRETS = [("authorizer", "database", "authorizer-database")]  # function, its old secret, its new one
 # The use case of this function names them, not the wiring.
@@ -96,7 +97,7 @@ def test_function_asks_for_the_settings_it_uses(function: str) -> None:
 
 @for_each(("function", "variable"), [(each, name) for each in FOLDERS for name in sorted(variables(each))])
 def test_function_refuses_to_start_without_a_variable(function: str, variable: str) -> None:
-    if variable in WITHOUT_VALUE or function == "health":
+    if variable in WITHOUT_VALUE or function in WITHOUT_SETTINGS:
         return
     values = {name: value for name, value in VALUES.items() if name != variable}
 

@@ -7,7 +7,10 @@ from scripts.openapi.permissions import Access, access_of
 from scripts.openapi.routes import list_routes
 
 # A route below one of these is dangerous. A new one is added to the tables below.
-GUARDED = ("/apps", "/erasures", "/exports", "/keys", "/organizations", "/platform-keys", "/sso", "/users")
+GUARDED = (
+    "/apps", "/branding", "/domains", "/erasures", "/exports", "/keys",
+    "/organizations", "/platform-keys", "/sso", "/users",
+)  # fmt: skip
 OPERATORS_ONLY = frozenset({
     "GET /organizations",
     "POST /organizations",
@@ -38,6 +41,13 @@ TENANTS_ONLY = {
     "POST /apps": "apps:write",
     "PATCH /apps/{app_id}": "apps:write",
     "DELETE /apps/{app_id}": "apps:write",
+    "PUT /branding": "branding:write",
+    "GET /branding/settings": "branding:write",
+    "GET /domains": "domains:read",
+    "POST /domains": "domains:write",
+    "GET /domains/{domain}": "domains:read",
+    "POST /domains/{domain}/verify": "domains:write",
+    "DELETE /domains/{domain}": "domains:write",
     "GET /erasures": "erasures:write",
     "POST /erasures": "erasures:write",
     "GET /erasures/{erasure_id}": "erasures:write",
@@ -64,7 +74,8 @@ TENANTS_ONLY = {
     "POST /users/{user_id}/invitation": "users:write",
 }
 BOTH = {"DELETE /organizations/{organization_id}": "organization:delete"}
-PUBLIC = frozenset({"POST /users/accept"})  # the token in its body is the credential
+# The token in the body of the first is its credential. A branding is for all who see it.
+PUBLIC = frozenset({"POST /users/accept", "GET /branding", "GET /branding/images/{organization_id}/{digest}"})
 
 
 def needed() -> dict[str, Access]:

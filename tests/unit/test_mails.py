@@ -7,6 +7,7 @@ import pytest
 
 from tenancy.rules.mails import TEMPLATES, render_mail
 from tenancy.use_cases.outbox.run_entries import OutboxKind
+from tests.given import API_URL
 
 
 def fields_of(template: str) -> set[str]:
@@ -31,7 +32,10 @@ def test_mail_has_all_its_values(template: str) -> None:
 @pytest.mark.parametrize("name", ["Acme\r\nBcc: all@globex.example", "Acme\nSubject: other", "Acme\0"])
 def test_line_break_in_a_header_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="one line"):
-        render_mail("welcome_mail", {"to": "admin@acme.example", "organization_name": name})
+        render_mail(
+            "welcome_mail",
+            {"to": "admin@acme.example", "organization_name": name, "subdomain": "acme", "api_url": API_URL},
+        )
 
     with pytest.raises(ValueError, match="one line"):
         render_mail("restored_mail", {"to": f"a@{name}", "organization_name": "Acme", "status": "active"})

@@ -11,7 +11,7 @@ from tenancy.rules.tenant import CallerKind, Operator, Tenant, require_operator,
 
 ALL = (  # noqa: SIM905 - as the API lists them
     "events:write events:read stats:read usage:read usage:write users:read users:write apps:read apps:write keys:read "
-    "keys:write branding:write domains:write sso:read sso:write audit:read exports:write erasures:write "
+    "keys:write branding:write domains:read domains:write sso:read sso:write audit:read exports:write erasures:write "
     "organization:read organization:delete"
 ).split()
 ACME = Tenant(

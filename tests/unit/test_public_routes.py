@@ -9,6 +9,7 @@ import pytest
 from tenancy.gateway.bodies import MAX_VALUES
 from tenancy.gateway.resolver import MAX_PUBLIC_BODY_BYTES, MAX_QUERY_MEMBERS, api, handler_of, named_by
 from tenancy.gateway.rights import for_public
+from tenancy.rules.host_names import PlatformHosts
 from tests.handlers.requests import Event, answer_of, problem_of
 
 UNUSED: Any = None
@@ -26,7 +27,8 @@ def names() -> dict[str, object]:
     return {"ids": sorted(map(str, named.ids)), "subdomains": sorted(named.subdomains)}
 
 
-handler = handler_of(app, base_domain="tenancy.example", upgrade_url=None, trail=UNUSED, gate=UNUSED)
+HOSTS = PlatformHosts(base_domain="tenancy.example")
+handler = handler_of(app, hosts=HOSTS, domain_owners=UNUSED, upgrade_url=None, trail=UNUSED, gate=UNUSED)
 
 
 def post(body: str | None = None, **changes: Any) -> Event:  # noqa: ANN401 - members of an event

@@ -95,7 +95,7 @@ def test_function_with_a_route_without_a_right_does_not_start() -> None:
         return {}
 
     with pytest.raises(LookupError, match="without_right"):
-        handler_of(app, base_domain="", upgrade_url=None, trail=UNUSED, gate=UNUSED)
+        handler_of(app, hosts=UNUSED, domain_owners=UNUSED, upgrade_url=None, trail=UNUSED, gate=UNUSED)
 
 
 def test_route_tells_its_callers() -> None:

@@ -35,6 +35,10 @@ ENVIRONMENT = {
     "UPGRADE_URL": "https://billing.attribution.example/upgrade?from=api",
     "FETCH_FUNCTION": "tenancy-test-Fetch-1",
     "SSO_KEY_ID": "alias/sso",
+    "DOMAINS_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:domains",
+    "HOSTED_ZONE_ID": "Z0123456789",
+    "API_ID": "a1b2c3d4e5",
+    "ENDPOINT_ACCESS_MODE": "BASIC",
     "DNS_RESOLVER": "127.0.0.1:5353",
     "PRIVATE_HOSTS_ALLOWED": "localhost:8443, 127.0.0.1:8444",
 }
@@ -74,6 +78,10 @@ def test_each_setting_comes_from_its_variable() -> None:
         upgrade_url="https://billing.attribution.example/upgrade?from=api",
         fetch_function="tenancy-test-Fetch-1",
         sso_key_id="alias/sso",
+        domains_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:domains",
+        hosted_zone_id="Z0123456789",
+        api_id="a1b2c3d4e5",
+        endpoint_access_mode="BASIC",
         dns_resolver=("127.0.0.1", 5353),
         private_hosts=frozenset({("localhost", 8443), ("127.0.0.1", 8444)}),
     )

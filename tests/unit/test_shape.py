@@ -32,6 +32,7 @@ GLUED = {
     },
     "postgres": {
         "api_keys",
+        "custom_domains",
         "apps",
         "audit_log",
         "audit_logs",

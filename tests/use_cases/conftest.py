@@ -21,7 +21,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import CHEAP_HASHER, DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
 from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
-from tests.use_cases.erasing import Platform
+from tests.use_cases.erasing import Platform, domain_stores
 from tests.use_cases.session_requests import People
 
 __all__ = ["mails"]  # a fixture of the handlers that tests here use as well
@@ -103,5 +103,6 @@ def platform(databases: Databases, counters: Redis, targets: OutboxTargets, sign
         gateway_keys=gateway_keys,
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
         dead_letters=DeadLetterObjects(REGION, DEAD_LETTERS_BUCKET, path_style=True),
+        domains=domain_stores(databases),
     )
     return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)

@@ -10,13 +10,17 @@ from uuid import UUID
 import boto3
 
 from tenancy.rules.deletion import Counts
+from tenancy.stores.aws.api_domains import ApiDomains
+from tenancy.stores.aws.certificates import DomainCertificates
 from tenancy.stores.aws.signer import Signer
+from tenancy.stores.aws.target_records import TargetRecords
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.deletion.erase import await_writers, certify, erase_store, place_tombstones
 from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
+from tenancy.use_cases.domains.domain_stores import DomainStores
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.given import NOW, OPERATOR, REGION, Databases
+from tests.given import NOW, OPERATOR, REGION, STACK_NAME, Databases
 
 GRACE = timedelta(days=30)
 WRITER_WAIT = timedelta(minutes=2)
@@ -62,6 +66,16 @@ class Platform:
                 self.erasure_stores, self.signer, organization_id, generation, request_id=REQUEST_ID, now=later
             ).left
         return counts
+
+
+def domain_stores(databases: Databases) -> DomainStores:
+    return DomainStores(
+        platform_db=databases.platform,
+        certificates=DomainCertificates(REGION, STACK_NAME),
+        api_domains=ApiDomains(REGION, STACK_NAME),
+        target_records=TargetRecords(REGION, None),
+        base_domain="attribution.example",
+    )
 
 
 def generation_of(databases: Databases, organization_id: UUID) -> int:

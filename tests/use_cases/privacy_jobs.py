@@ -1,6 +1,7 @@
 """Requests of exports and erasures, and the worker that runs due jobs."""
 
 import gzip
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from uuid import UUID, uuid4
 import boto3
 
 from tenancy.rules.audit_record import Actor
+from tenancy.rules.branding.branding import Branding, ImageSlot
+from tenancy.rules.branding.images import BrandImage, MediaType
+from tenancy.rules.custom_domains import CustomDomain
 from tenancy.rules.email_domains import EmailDomain
 from tenancy.rules.erasures import Erasure, SubjectKind, hash_subject
 from tenancy.rules.exports import Export
@@ -23,6 +27,8 @@ from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.branding import upsert_branding, upsert_image
+from tenancy.stores.postgres.custom_domains import insert_custom_domain
 from tenancy.stores.postgres.email_domains import insert_email_domain
 from tenancy.stores.postgres.sessions import insert_session
 from tenancy.stores.postgres.sso_connections import upsert_sso_connection
@@ -32,6 +38,7 @@ from tenancy.use_cases.privacy.request_erasure import read_erasure, request_eras
 from tenancy.use_cases.privacy.request_export import read_export, request_export
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobRun, PrivacyJobStores, run_privacy_jobs
 from tenancy.use_cases.usage.meter import record_usage
+from tests.brand_images import png_of
 from tests.given import DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
@@ -87,6 +94,7 @@ def devices(databases: Databases, provisioned: Provisioned, table: str = "events
 def store_sample_data(databases: Databases, provisioned: Provisioned, name: str, events: int = 12) -> None:
     """Store single sign-on, a session, events of three days, held events and a usage report with *name*."""
     store_single_sign_on(databases, provisioned)
+    store_branding(databases, provisioned)
     with databases.platform.tenant_transaction(provisioned.organization.id) as conn:
         insert_session(
             conn,
@@ -116,7 +124,7 @@ def store_sample_data(databases: Databases, provisioned: Provisioned, name: str,
 
 
 def store_single_sign_on(databases: Databases, provisioned: Provisioned) -> None:
-    """Store an e-mail domain, a connection and the subject of the admin."""
+    """Store an e-mail domain, a custom domain, a connection and the subject of the admin."""
     organization_id, url = provisioned.organization.id, "https://login.acme.example"
     metadata = ProviderMetadata(
         authorization_endpoint=url,
@@ -139,9 +147,20 @@ def store_single_sign_on(databases: Databases, provisioned: Provisioned) -> None
     )
     with databases.platform.tenant_transaction(organization_id) as conn:
         insert_email_domain(conn, organization_id, EmailDomain.claim("acme.example", now=NOW))
+        insert_custom_domain(conn, organization_id, CustomDomain.claim(organization_id, "data.acme.example", now=NOW))
         upsert_sso_connection(conn, organization_id, connection)
         user_id = provisioned.admin_user_id
         upsert_sso_identity(conn, organization_id, user_id, connection.realm, subject="admin", now=NOW)
+
+
+def store_branding(databases: Databases, provisioned: Provisioned) -> None:
+    """Store a color, a sender and a logo."""
+    organization_id, content = provisioned.organization.id, png_of()
+    branding = Branding(primary_color="#7c3aed", sender_address="hello@acme.example")
+    logo = BrandImage(digest=hashlib.sha256(content).digest(), media_type=MediaType.PNG, content=content)
+    with databases.platform.tenant_transaction(organization_id) as conn:
+        upsert_branding(conn, organization_id, branding, now=NOW)
+        upsert_image(conn, organization_id, ImageSlot.LOGO, logo, now=NOW)
 
 
 def insert_held_event(

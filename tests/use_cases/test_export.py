@@ -1,5 +1,6 @@
 """An export has all data of one organization, also if its worker crashes."""
 
+import base64
 import json
 import urllib.request
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.privacy import export_pages, write_export
 from tenancy.use_cases.schedule.roll_up import roll_up
+from tests.brand_images import png_of
 from tests.given import REGION, Databases
 from tests.handlers.conftest import mails
 from tests.handlers.functions import Mails, superuser
@@ -62,6 +64,8 @@ def test_export_has_all_data_of_one_organization_only(
     assert [row["reason"] for row in rows["held_events"]] == ["quota", "quota"]
     assert sum(row["events"] for row in rows["usage"]) == sum(row["events"] for row in rows["daily_statistics"]) == 12
     assert [row["amount"] for row in rows["ledger"]] == [7]
+    assert [row["sender_address"] for row in rows["branding"]] == ["hello@acme.example"]
+    assert [base64.b64decode(row["content_base64"]) for row in rows["branding_images"]] == [png_of()]
     assert "organization.provisioned" in {row["action"] for row in rows["audit_log"]}
 
     first = rows["events"][0]

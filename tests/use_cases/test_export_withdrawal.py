@@ -71,7 +71,7 @@ def test_worker_overtaken_by_an_erasure_leaves_no_files(
 
     monkeypatch.setattr(Exports, "put", put_and_be_overtaken)
 
-    run_jobs(databases, NOW, time_for(20))
+    run_jobs(databases, NOW, time_for(30))
 
     assert [key for key in objects() if "/0/" in key] == []
 

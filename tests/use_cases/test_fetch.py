@@ -436,6 +436,15 @@ def test_name_without_txt_records_has_none(internet: Internet) -> None:
     assert internet.ask(TxtRequest(name="_b.acme.example")) == FoundRecords(records=())
 
 
+def test_txt_records_of_an_alias_are_not_those_of_the_name(internet: Internet) -> None:
+    """`*.acme.example` may be an alias of another company's name, which must not prove names of acme."""
+    internet.names.put("_a.acme.example", "CNAME", "acme.globex.example")
+    internet.names.put("acme.globex.example", "TXT", "one")
+
+    assert internet.ask(TxtRequest(name="_a.acme.example")) == FoundRecords(records=())
+    assert internet.ask(TxtRequest(name="acme.globex.example")) == FoundRecords(records=("one",))
+
+
 def test_failing_name_server_is_no_proof_of_absence(internet: Internet) -> None:
     internet.names.failing.add("_a.acme.example")
 

@@ -106,7 +106,7 @@ def test_mail_gives_the_token_and_the_call(people: People) -> None:
     [text] = mail_texts(ADDRESS)
 
     [token] = mailed_tokens(ADDRESS)
-    assert f'curl {API_URL}/users/accept -d \'{{"token": "{token.text}"' in text
+    assert f"{API_URL}/console/accept?organization=acme#token={token.text}\n" in text
     assert "with the role analyst" in text
     assert "2026-12-01 12:00 UTC" in text
 

@@ -168,3 +168,60 @@ def test_domain_without_a_proof_is_not_listed(databases: Databases, acme: Provis
         conn.execute(change.encode())
 
     assert "acme.example" not in {domain for _, domain in rows_of(databases, LIST_PROVEN)}
+
+
+INSERT_CUSTOM_DOMAIN = """
+    INSERT INTO custom_domains (organization_id, domain, id, token, status, created_at, verified_at, attached_at,
+                                active_at)
+    VALUES (%(id)s, 'data.acme.example', gen_random_uuid(), 'x', %(status)s, now(),
+            CASE WHEN %(status)s <> 'unverified' THEN now() END, now(), now())
+"""
+FIND_OWNERS = "SELECT domain, organization_id FROM find_custom_domain_owners(ARRAY['data.acme.example', 'x.example'])"
+
+
+def owners_of(databases: Databases) -> list[tuple[Any, ...]]:
+    with databases.functions.transaction() as conn:
+        return conn.execute(FIND_OWNERS.encode()).fetchall()
+
+
+def test_claim_excludes_no_other_organization(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
+    with superuser(databases) as conn:
+        for each in (acme, globex):
+            conn.execute(INSERT_CUSTOM_DOMAIN, {"id": each.organization.id, "status": "unverified"})
+
+    assert owners_of(databases) == []
+
+
+def test_active_custom_domain_has_one_owner(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_CUSTOM_DOMAIN, {"id": acme.organization.id, "status": "active"})
+        with pytest.raises(psycopg.errors.UniqueViolation, match="listed_custom_domains_proven_key"):
+            conn.execute(INSERT_CUSTOM_DOMAIN, {"id": globex.organization.id, "status": "verified"})
+
+    assert owners_of(databases) == [("data.acme.example", acme.organization.id)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE custom_domains SET status = 'removing'",
+        "UPDATE custom_domains SET status = 'withdrawing'",
+        "UPDATE custom_domains SET domain = 'other.example'",
+        "UPDATE listed_custom_domains SET is_served = false",
+        "DELETE FROM custom_domains",
+    ],
+)
+def test_custom_domain_that_is_not_active_has_no_owner(databases: Databases, acme: Provisioned, change: str) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_CUSTOM_DOMAIN, {"id": acme.organization.id, "status": "active"})
+        conn.execute(change.encode())
+
+    assert owners_of(databases) == []
+
+
+def test_custom_domain_that_is_listed_by_mistake_has_no_owner(databases: Databases, acme: Provisioned) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_CUSTOM_DOMAIN, {"id": acme.organization.id, "status": "verified"})
+        conn.execute("UPDATE listed_custom_domains SET is_served = true")
+
+    assert owners_of(databases) == []

@@ -6,6 +6,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from moto.ses.models import ses_backends
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.organization_change import OrganizationChange
@@ -22,7 +23,8 @@ from tenancy.use_cases.outbox.run_entries import (
     find_outbox_backlog,
     run_due_entries,
 )
-from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
+from tests.given import API_URL, NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
+from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import Mails, superuser
 
 MAIL = {"to": "admin@acme.example", "organization_name": "Acme"}
@@ -52,6 +54,19 @@ def test_entries_run_only_while_there_is_time(
     assert len(outbox.done) == len(mails()) - sent == entries
     assert rows(databases) == before[entries:]
     assert len(run_due_entries(databases.platform, targets, now=NOW).done) == 4 - entries
+
+
+def test_welcome_mail_links_to_the_console_of_its_organization(
+    databases: Databases, targets: OutboxTargets, acme: Provisioned
+) -> None:
+    """The payload of an earlier release is enough."""
+    enqueue(databases, acme)
+
+    run_due_entries(databases.platform, targets, now=NOW)
+
+    text = ses_backends[ACCOUNT][REGION].sent_messages[-1].body
+    assert f"\n{API_URL}/console/?organization={acme.organization.subdomain}\n" in text
+    assert f"\nThe subdomain of your organization is {acme.organization.subdomain}. " in text
 
 
 def refuse_mail(monkeypatch: pytest.MonkeyPatch, code: str) -> None:

@@ -70,7 +70,7 @@ def test_mailed_token_replaces_the_password(people: People) -> None:
     confirm(people, token)
 
     assert HASHER.verify(hash_of(people), NEW_PASSWORD)
-    assert f'curl {API_URL}/auth/password-reset/confirm -d \'{{"token": "{token.text}"' in mail_texts(ADMIN)[-1]
+    assert f"{API_URL}/console/reset?organization=acme#token={token.text}\n" in mail_texts(ADMIN)[-1]
 
 
 def test_member_is_told_of_the_new_password(people: People) -> None:

@@ -224,7 +224,7 @@ class SubdomainTakenError(Refusal):
 
 
 class DomainTakenError(Refusal):
-    """The e-mail domain is proven for another organization."""
+    """The domain is proven for another organization."""
 
     status, code, title = 409, "domain_taken", "Domain Taken"
 
@@ -420,8 +420,8 @@ class FetchFault(StrEnum):
 FETCH_FAULT_TEXTS: Final[Mapping[FetchFault, str]] = MappingProxyType(
     {
         FetchFault.INVALID_URL: (
-            "Expected an https URL with a domain name and port 443. "
-            "The URL, or a URL that it redirects to, has another form."
+            "Expected an https URL with a public domain name and port 443, such as https://www.acme.example/logo.png. "
+            "localhost and IP addresses are refused. The URL, or a URL that it redirects to, has another form."
         ),
         FetchFault.NO_ADDRESS: "The host of the URL has no IP address.",
         FetchFault.NOT_PUBLIC: "The host of the URL has an IP address that is not public.",

@@ -30,7 +30,9 @@ class Settings:
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
     for writers. *recount_after* is the time between an erasure and its recount. *upgrade_url* is the page where an
     organization buys a larger tier, None without one. In *api_host* `{api_id}` stands for the id that API Gateway gave
-    the API, in a function whose template cannot refer to the API. *dns_resolver* is the resolver of tenants' names,
+    the API, in a function whose template cannot refer to the API. *api_id* is that id, where the template can.
+    *domains_machine_arn* is the state machine of custom domains. *hosted_zone_id* is the zone of *base_domain* in Route
+    53, None without one. *endpoint_access_mode* is that of the API. *dns_resolver* is the resolver of tenants' names,
     None for that of the system. Of the URLs of tenants, only those of *private_hosts* may lead to other addresses than
     public ones. It is None without such hosts.
     """
@@ -62,6 +64,10 @@ class Settings:
     upgrade_url: str | None
     fetch_function: str
     sso_key_id: str
+    domains_machine_arn: str
+    hosted_zone_id: str | None
+    api_id: str
+    endpoint_access_mode: str
     dns_resolver: tuple[str, int] | None
     private_hosts: frozenset[tuple[str, int]] | None
 
@@ -154,7 +160,7 @@ def _https_url(text: str) -> str:
     return text
 
 
-OPTIONAL: Final = frozenset({"DNS_RESOLVER", "PRIVATE_HOSTS_ALLOWED", "UPGRADE_URL"})
+OPTIONAL: Final = frozenset({"DNS_RESOLVER", "HOSTED_ZONE_ID", "PRIVATE_HOSTS_ALLOWED", "UPGRADE_URL"})
 # Each variable, its field and its type.
 VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
     {
@@ -183,6 +189,10 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "UPGRADE_URL": ("upgrade_url", _https_url),
         "FETCH_FUNCTION": ("fetch_function", str),
         "SSO_KEY_ID": ("sso_key_id", str),
+        "DOMAINS_MACHINE_ARN": ("domains_machine_arn", str),
+        "HOSTED_ZONE_ID": ("hosted_zone_id", str),
+        "API_ID": ("api_id", str),
+        "ENDPOINT_ACCESS_MODE": ("endpoint_access_mode", str),
         "DNS_RESOLVER": ("dns_resolver", _host_and_port),
         "PRIVATE_HOSTS_ALLOWED": ("private_hosts", _hosts_and_ports),
     }

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from tenancy.gateway.serve import Handler
     from tenancy.gateway.trail import AuditTrail
     from tenancy.rules.access_tokens.verify import TokenClaims
+    from tenancy.rules.host_names import PlatformHosts
+    from tenancy.stores.aws.certificates import DomainCertificates
     from tenancy.stores.aws.client import AwsClient
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
+    from tenancy.stores.aws.domain_executions import DomainExecutions
     from tenancy.stores.aws.encryptor import Encryptor
     from tenancy.stores.aws.event_bus import EventBus
     from tenancy.stores.aws.event_queue import EventQueue
@@ -38,12 +41,15 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.redrive_queue import RedriveQueue
     from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
     from tenancy.stores.aws.secrets import Secrets
+    from tenancy.stores.aws.sender_identities import SenderIdentities
     from tenancy.stores.aws.signer import Signer
     from tenancy.stores.clickhouse.client import Client
     from tenancy.stores.internet.names import Names
     from tenancy.stores.postgres.client import Database
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
+    from tenancy.use_cases.admission.domain_owners import DomainOwners
+    from tenancy.use_cases.domains.domain_stores import DomainStores
     from tenancy.use_cases.keys.sign_tokens import TokenSigner
     from tenancy.use_cases.keys.verify_tokens import TokenVerifier
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -248,11 +254,51 @@ class Wiring:
         return Executions(self._aws("states"), self.settings.state_machine_arn)
 
     @cached_property
+    def domain_executions(self) -> "DomainExecutions":
+        """The executions of the state machine that serves the API at custom domains."""
+        from tenancy.stores.aws.domain_executions import DomainExecutions
+
+        return DomainExecutions(self._aws("states"), self.settings.domains_machine_arn)
+
+    @cached_property
+    def domain_stores(self) -> "DomainStores":
+        """PostgreSQL, ACM, API Gateway and Route 53, for the resources of custom domains."""
+        from tenancy.stores.aws.api_domains import ApiDomains
+        from tenancy.stores.aws.target_records import TargetRecords
+        from tenancy.use_cases.domains.domain_stores import DomainStores
+
+        region, stack_name = self.settings.region, self.settings.stack_name
+        return DomainStores(
+            platform_db=self.platform_database,
+            certificates=self.certificates,
+            api_domains=ApiDomains(region, stack_name),
+            target_records=TargetRecords(region, self.settings.hosted_zone_id),
+            base_domain=self.settings.base_domain,
+        )
+
+    @cached_property
+    def certificates(self) -> "DomainCertificates":
+        """The certificates of custom domains, in ACM."""
+        from tenancy.stores.aws.certificates import DomainCertificates
+
+        return DomainCertificates(self.settings.region, self.settings.stack_name)
+
+    @cached_property
     def mailer(self) -> "Mailer":
         """SES with the sender address of the platform."""
         from tenancy.stores.aws.mail import Mailer
 
         return Mailer(self.settings.region, self.settings.mail_from)
+
+    def find_sender_identities(self) -> "SenderIdentities":
+        """Return the identities of SES. The first use imports boto3, which most requests do not need."""
+        return self._sender_identities
+
+    @cached_property
+    def _sender_identities(self) -> "SenderIdentities":
+        from tenancy.stores.aws.sender_identities import SenderIdentities
+
+        return SenderIdentities(self.settings.region)
 
     @property
     def api_url(self) -> str:
@@ -295,17 +341,32 @@ class Wiring:
     def handler(self, app: "APIGatewayRestResolver", database: "Database") -> "Handler":
         """Return the Lambda handler of *app*, whose requests are admitted, audited and resolved to one organization.
 
-        Admission reads *database* only for a standing that Redis does not have.
+        Admission reads *database* only for a standing that Redis does not have. A host that is none of the platform's
+        is looked up there.
         """
         from tenancy.gateway.resolver import handler_of
 
         return handler_of(
             app,
-            base_domain=self.settings.base_domain,
+            hosts=self.platform_hosts,
+            domain_owners=self.domain_owners(lambda: database),
             upgrade_url=self.settings.upgrade_url,
             trail=self.trail,
             gate=self.gate(lambda: database),
         )
+
+    @property
+    def platform_hosts(self) -> "PlatformHosts":
+        """The hosts of the platform."""
+        from tenancy.rules.host_names import PlatformHosts
+
+        return PlatformHosts(base_domain=self.settings.base_domain, api_host=self.settings.api_host)
+
+    def domain_owners(self, database: "Callable[[], Database]") -> "DomainOwners":
+        """Return the owners of custom domains, which are looked up in *database*."""
+        from tenancy.use_cases.admission.domain_owners import DomainOwners
+
+        return DomainOwners(database, self.platform_hosts)
 
     @cached_property
     def write_keys(self) -> "WriteKeys":

@@ -82,7 +82,11 @@ def _ingesting() -> Iterator[tuple[ModuleType, AdmissionGate, Tenant]]:
     with stand_in() as aws_url, redis_knowing(tenant) as (redis, _), loaded("ingest", aws_url) as app:
         gate = AdmissionGate(redis, no_database)
         vars(app)["ingest"] = Ingest(
-            gate, app.wiring.event_queue, lambda: KnownKeys(tenant), base_domain=app.settings.base_domain
+            gate,
+            app.wiring.event_queue,
+            lambda: KnownKeys(tenant),
+            base_domain=app.settings.base_domain,
+            domain_owners=app.wiring.domain_owners(no_database),
         )
         yield app, gate, tenant
 

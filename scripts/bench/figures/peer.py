@@ -153,7 +153,11 @@ def _ours() -> Iterator[Ours]:
     ):
         gate = AdmissionGate(redis, no_database)
         vars(app)["ingest"] = Ingest(
-            gate, app.wiring.event_queue, lambda: app.wiring.write_keys, base_domain=app.settings.base_domain
+            gate,
+            app.wiring.event_queue,
+            lambda: app.wiring.write_keys,
+            base_domain=app.settings.base_domain,
+            domain_owners=app.wiring.domain_owners(no_database),
         )
         queue = AuditQueue(AwsClient("sqs", app.settings.region, aws_url), f"{aws_url}/audit")
         actor = Actor(kind=MEMBER.kind, id=MEMBER.credential_id, request_id=str(uuid4()), source_address="203.0.113.10")

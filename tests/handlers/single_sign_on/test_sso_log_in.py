@@ -6,8 +6,9 @@ import pytest
 
 from tenancy.stores.postgres.sso_log_ins import delete_expired_log_ins
 from tenancy.use_cases.organizations.provision import Provisioned
+from tests.custom_domains import activate_domain
 from tests.given import Databases
-from tests.handlers.functions import BASE_DOMAIN, Function, superuser
+from tests.handlers.functions import API_HOST, BASE_DOMAIN, Function, superuser
 from tests.handlers.requests import answer_of, problem_of, sample, with_headers, with_query
 from tests.handlers.single_sign_on.browser import (
     REDIRECT_URI,
@@ -111,6 +112,93 @@ def test_start_on_a_host_tells_no_id(sso: Function, connected: Provisioned, name
     assert answer.status == 302
     assert query_of(answer.headers["location"]) == {"organization": name, "redirect_uri": REDIRECT_URI}
     assert str(connected.organization.id) not in answer.headers["location"]
+
+
+@pytest.mark.parametrize("organization", [None, "acme"])
+def test_start_on_a_custom_domain_moves_to_the_callbacks_host(
+    sso: Function, browser: SsoBrowser, databases: Databases, organization: str | None
+) -> None:
+    own = browser.provisioned.organization
+    host = activate_domain(databases, own.id, "login.acme.example")
+    names = {"organization": organization} if organization else {}
+    request = with_query(sample("sso", "start"), redirect_uri=REDIRECT_URI, **names)
+
+    moved = answer_of(sso(with_headers(request, host=host)))
+
+    assert moved.headers["location"].startswith(f"http://{API_HOST}/v1/auth/sso/start?")
+    assert query_of(moved.headers["location"]) == {"organization": str(own.id), "redirect_uri": REDIRECT_URI}
+    assert "set-cookie" not in moved.headers
+    assert browser.start(**query_of(moved.headers["location"])).status == 302
+
+
+@pytest.mark.usefixtures("connected")
+def test_start_at_the_domain_of_another_organization_is_401(
+    sso: Function, databases: Databases, globex: Provisioned
+) -> None:
+    host = activate_domain(databases, globex.organization.id, "login.globex.example")
+    sent = sample("sso", "start")
+
+    for names in ({}, {"organization": "acme"}, {"email": "someone@acme.example"}):
+        for other in (host, "unknown.example") if "organization" not in names else (host,):
+            request = with_headers(with_query(sent, redirect_uri=REDIRECT_URI, **names), host=other)
+            problem_of(sso(request), request, 401, "unauthenticated")
+
+
+def test_redirect_uri_may_be_at_a_custom_domain(
+    sso: Function, browser: SsoBrowser, provider: Provider, databases: Databases
+) -> None:
+    """The connection lists it, as any other URL: no host is accepted by itself, not even the own subdomain."""
+    host = activate_domain(databases, browser.provisioned.organization.id, "login.acme.example")
+    own = f"https://{host}/signed-in"
+    assert browser.start(redirect_uri=own).status == 422
+
+    settings = settings_of(provider, redirect_uris=[own])
+    assert answer_of(sso(put_request(browser.provisioned, settings))).status == 200
+
+    assert browser.start(redirect_uri=own).status == 302
+
+
+def test_redirect_uri_at_a_lost_domain_is_422(
+    sso: Function, browser: SsoBrowser, provider: Provider, databases: Databases, globex: Provisioned
+) -> None:
+    """The new owner of a domain sends members of acme to the log-in, and would get their codes."""
+    own, lost = browser.provisioned.organization.id, "https://LOGIN.acme.example./signed-in"
+    settings = settings_of(provider, redirect_uris=[lost, REDIRECT_URI])
+    assert answer_of(sso(put_request(browser.provisioned, settings))).status == 200
+    host = activate_domain(databases, own, "login.acme.example")
+    served = browser.start(redirect_uri=lost)
+
+    with superuser(databases) as conn:
+        conn.execute("UPDATE custom_domains SET status = 'removing'")
+        removing = browser.start(redirect_uri=lost)
+        conn.execute("UPDATE custom_domains SET status = 'unverified', verified_at = NULL, withdrawn_at = now()")
+        withdrawn = browser.start(redirect_uri=lost)
+        conn.execute("DELETE FROM custom_domains")
+    activate_domain(databases, globex.organization.id, host)
+    taken = browser.start(redirect_uri=lost)
+
+    assert served.status == 302
+    for answer in (removing, withdrawn, taken):
+        [error] = answer.document["errors"]
+        assert (answer.status, error["location"], error["code"]) == (422, "query/redirect_uri", "domain_lost")
+        assert "set-cookie" not in answer.headers
+    assert browser.start().status == 302
+
+
+def test_redirect_uri_at_a_domain_that_is_being_set_up_works(
+    sso: Function, browser: SsoBrowser, provider: Provider, databases: Databases, globex: Provisioned
+) -> None:
+    """A claim alone, own or of another organization, changes nothing."""
+    page = "https://login.acme.example/signed-in"
+    assert answer_of(sso(put_request(browser.provisioned, settings_of(provider, redirect_uris=[page])))).status == 200
+    for each in (browser.provisioned, globex):
+        activate_domain(databases, each.organization.id, f"{each.organization.subdomain}.example")
+    with superuser(databases) as conn:
+        conn.execute(
+            "UPDATE custom_domains SET domain = 'login.acme.example', status = 'unverified', verified_at = NULL"
+        )
+
+    assert browser.start(redirect_uri=page).status == 302
 
 
 def test_start_on_a_host_keeps_all_names(sso: Function, browser: SsoBrowser, globex: Provisioned) -> None:

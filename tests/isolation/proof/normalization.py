@@ -7,7 +7,10 @@ UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 KEYS = re.compile(r"\b[psw]k_[0-9A-Za-z]{49}\b")
 PARTS_OF_KEYS = re.compile(r'("(?:prefix|hint)": ?)"[^"]*"')
-TOKENS = re.compile(r"(?:rt|ss|sf|sc)_[0-9A-Za-z]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+|tenancy-verification=\w+")
+TOKENS = re.compile(
+    r"(?:rt|ss|sf|sc)_[0-9A-Za-z]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+|tenancy-(?:verification|domain)=\w+"
+    r"|\b[0-9a-f]{32}(?=\.domains\.)"
+)
 OF_A_LOG_IN = re.compile(r"(sso_[0-9a-f]{16}=|(?:nonce|code_challenge)=)[\w-]*|sso_[0-9a-f]{16}")
 CURSORS = re.compile(r'("next_cursor": ?)"[^"]*"')  # that of events by the time of storage has the time of the request
 COUNTS = re.compile(

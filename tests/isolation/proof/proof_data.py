@@ -27,6 +27,7 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
+from tests.custom_domains import activate_domain
 from tests.given import OPERATOR, PASSWORD, ROOT, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant_canaries
@@ -63,7 +64,9 @@ INSERT_INVITED = """
     INSERT INTO users (id, organization_id, email, role, status)
     VALUES (%s, %s, 'invited@x.example', 'viewer', 'invited')
 """
-LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited", "sso": true}\''
+LIFT_LIMIT_OF_USERS = (
+    'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited", "sso": true, "white_label": true}\''
+)
 # The planted connection can log members in, back to the address of the sample.
 MAKE_CONNECTION_USABLE = """
     UPDATE sso_connections SET required = false, names_issuer = false, ended_at = NULL, encrypted_secret = %s,
@@ -113,11 +116,20 @@ MAKE_ROTATABLE = """
 SAMPLE_PLATFORM_KEY = json.loads((ROOT / "events/keys/rotate_platform_key.json").read_text())["pathParameters"][
     "platform_key_id"
 ]
+# The planted image has the digest of the sample, and its content is a canary.
+SAMPLE_IMAGE = json.loads((ROOT / "events/branding/show_image.json").read_text())["pathParameters"]["digest"]
+NAME_IMAGE = """
+    UPDATE branding_images SET digest = decode(%s, 'hex'), content = convert_to(%s, 'UTF8'), removed_at = NULL
+    WHERE organization_id = %s
+"""
 # Planted apps use the places of the smallest tier.
-ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "sso": true}\''
+ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "sso": true, "white_label": true}\''
 # A claim without a proof: no server of the tests answers with its record.
 INSERT_EMAIL_DOMAIN = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
+"""
+INSERT_CUSTOM_DOMAIN = """
+    INSERT INTO custom_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
 """
 INSERT_PLATFORM_KEY = "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Sample', %s)"
 
@@ -148,8 +160,8 @@ class ProofOrganization:
     *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
     token, state or code in place of each one of a sample. *sso_cookie* is that of the browser that began the log-in
     with the state. *saml_texts* are its own answer of a SAML provider and RelayState in place of those of the sample.
-    *issuer* is a provider that may be connected. *domain* is an
-    e-mail domain that it claims.
+    *issuer* is a provider that may be connected. *domain* is an e-mail domain that it claims. It answers at
+    *custom_host*, an active custom domain.
     """
 
     name: str
@@ -165,6 +177,7 @@ class ProofOrganization:
     saml_texts: Mapping[str, str] = field(default_factory=dict)
     issuer: str = ""
     domain: str = "unknown.example"
+    custom_host: str = ""
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -198,12 +211,9 @@ class ProofData:
 def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey, sso: SsoSetting) -> ProofData:
     """Provision the organizations through the use case, and plant their canaries."""
     canaries = Canaries()
-    credentials = [
-        Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None),
-        Credential(kind=OPERATOR_KIND, owner=None, authorization=f"Bearer {operator_key.text}", key=operator_key),
-    ]
-    names = {}
-    write_keys = {}
+    operator = Credential(kind=OPERATOR_KIND, owner=None, authorization=f"Bearer {operator_key.text}", key=operator_key)
+    credentials = [Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None), operator]
+    names, write_keys = {}, {}
     for name, tier in TIERS.items():
         provisioned = _provision(databases, targets, canaries, tier)
         organization_id = provisioned.organization.id
@@ -213,7 +223,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     run_due_entries(databases.platform, targets, now=datetime.now(UTC))  # send the mail, as the sweep does
     used = _ids_of(databases, MANAGED_TABLES)
     plant_canaries(databases, canaries, list(names))
-    _make_usable(databases, used)
+    _make_usable(databases, used, canaries, names)
     refresh_tokens = {each: _add_session(databases, each) for each in names}
     one_time_tokens = {each: _add_one_time_tokens(databases, each) for each in names}
     log_ins = {each: _add_sso_log_ins(databases, each, sso) for each in names}
@@ -230,6 +240,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 saml_texts=log_ins[each].saml_texts,
                 issuer=sso.issuer,
                 domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
+                custom_host=activate_domain(databases, each, f"track.{names[each]}-of-the-proof.example"),
             )
             for each in names
         ),
@@ -437,7 +448,8 @@ class _Tokens:
 
 def _claim_domain(databases: Databases, organization_id: UUID, domain: str) -> str:
     with superuser(databases) as conn:
-        conn.execute(INSERT_EMAIL_DOMAIN, (organization_id, domain, uuid4(), "x" * 43))
+        for statement in (INSERT_EMAIL_DOMAIN, INSERT_CUSTOM_DOMAIN):
+            conn.execute(statement, (organization_id, domain, uuid4(), "x" * 43))
     return domain
 
 
@@ -446,7 +458,16 @@ def _ids_of(databases: Databases, tables: Iterable[str]) -> set[str]:
         return {row_id for table in tables for (row_id,) in conn.execute(f"SELECT id::text FROM {table}".encode())}
 
 
-def _make_usable(databases: Databases, used: set[str]) -> None:
+def _name_images(databases: Databases, canaries: Canaries, organization_ids: Iterable[UUID]) -> None:
+    field_name = "PostgreSQL branding_images.content"
+    with superuser(databases) as conn:
+        for organization_id in organization_ids:
+            canary = canaries.create(organization_id, field_name)
+            conn.execute(NAME_IMAGE, (SAMPLE_IMAGE, canary, organization_id))
+    canaries.planted_fields.add(field_name)
+
+
+def _make_usable(databases: Databases, used: set[str], canaries: Canaries, organization_ids: Iterable[UUID]) -> None:
     """Let calls create an app, and find keys without an end.
 
     These are a planted key of each organization's planted app, and the platform key of the samples.
@@ -455,6 +476,7 @@ def _make_usable(databases: Databases, used: set[str]) -> None:
         conn.execute(ADD_ROOM)
         conn.execute(MAKE_ROTATABLE, {"used": list(used)})
         conn.execute(INSERT_PLATFORM_KEY, (SAMPLE_PLATFORM_KEY, generate_key(KeyType.PLATFORM).digest))
+    _name_images(databases, canaries, organization_ids)
 
 
 def _organization(

@@ -48,7 +48,12 @@ class UnfilteredReader(TenantReader):
 def new_arguments(databases: Databases) -> NewArguments:
     with superuser(databases) as conn:
         allowed_values = allowed_values_of(discover_tables(conn))
-    return lambda function, own: arguments_for(function, own.organization_id, own.row_ids, allowed_values)
+
+    def new(function: StoreFunction, own: ProofOrganization) -> Arguments:
+        domain = own.custom_host if ".custom_domains." in function.name else own.domain
+        return arguments_for(function, own.organization_id, own.row_ids, allowed_values, domain)
+
+    return new
 
 
 def test_store_functions_take_the_organization_id(report: ProofReport) -> None:

@@ -16,6 +16,7 @@ from tenancy.rules.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
 API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
+NO_STORE: Final = "no-store"  # of Cache-Control
 EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, RateLimit-Policy"
 ALLOWED_HEADERS: Final = (
     "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
@@ -150,18 +151,21 @@ def json_answer(status: int, document: object) -> Response:
 def versioned_answer(request: Request, text: str, *, version: str, max_age_seconds: int) -> Response:
     """Return the public JSON *text*, or 304 if the client has this *version* of it.
 
-    `If-None-Match` names the versions of the client (RFC 9110, 13.1.2). Caches may keep the answer for
-    *max_age_seconds*.
+    Caches may keep the answer for *max_age_seconds*.
     """
-    tag = f'"{version}"'
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={max_age_seconds}"}
-    sent = ",".join(request.header_values.get(IF_NONE_MATCH, ()))
-    known = {each.strip().removeprefix("W/") for each in sent.split(",")}
-    if known & {tag, "*"}:
+    headers = {"ETag": f'"{version}"', "Cache-Control": f"public, max-age={max_age_seconds}"}
+    if has_version(request, version):
         return {"statusCode": 304, "headers": headers, "body": "", "isBase64Encoded": False}
     response = _answer(200, "application/json", text.encode())
     response["headers"] |= headers
     return response
+
+
+def has_version(request: Request, version: str) -> bool:
+    """Tell whether the client has *version*: `If-None-Match` names those of the client (RFC 9110, 13.1.2)."""
+    sent = ",".join(request.header_values.get(IF_NONE_MATCH, ()))
+    known = {each.strip().removeprefix("W/") for each in sent.split(",")}
+    return bool(known & {f'"{version}"', "*"})
 
 
 def empty_answer() -> Response:
@@ -173,7 +177,7 @@ def problem_answer(refusal: Refusal, *, instance: str, request_id: str, upgrade_
     """Return *refusal* as a problem document (RFC 9457).
 
     `code` and `message` are at the top level, because a client SDK retries a refusal without them. A used-up quota
-    shows *upgrade_url*, if the platform has one.
+    shows *upgrade_url*, if the platform has one. No cache keeps it: by RFC 9111 it may keep a 404 that says nothing.
     """
     document: dict[str, Any] = {
         **refusal.members,
@@ -193,6 +197,7 @@ def problem_answer(refusal: Refusal, *, instance: str, request_id: str, upgrade_
     if refusal.retry_after is not None:
         document["retry_after"] = refusal.retry_after
     response = _answer(refusal.status, "application/problem+json", msgspec.json.encode(document))
+    response["headers"]["Cache-Control"] = NO_STORE
     if refusal.retry_after is not None:
         response["headers"]["Retry-After"] = str(refusal.retry_after)
     return response

@@ -30,7 +30,7 @@ from tenancy.gateway.admission import admit_request
 from tenancy.gateway.bodies import parse_json, read_body, too_many
 from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.forms import form_of
-from tenancy.gateway.http import STAGE_PREFIX, Request
+from tenancy.gateway.http import Request
 from tenancy.gateway.late_checks import QueryMembers
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import is_any_query_taken, list_query_errors
@@ -38,11 +38,13 @@ from tenancy.gateway.recorded_reads import is_recorded
 from tenancy.gateway.rights import Right, callers_of, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
+from tenancy.rules.host_names import PlatformHosts
 from tenancy.rules.json_members import MAX_MEMBER_ERRORS, unknown_member
 from tenancy.rules.named_organization import NamedOrganization, read_names
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_listed_mentions, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.admission.domain_owners import DomainOwners
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_PUBLIC_BODY_BYTES: Final = 16 * 1024  # of a route without an authorizer: an address, a password, a token
@@ -73,9 +75,7 @@ def api() -> APIGatewayRestResolver:
 
     Powertools' own 404 and 422 bodies never reach a client.
     """
-    app = APIGatewayRestResolver(
-        enable_validation=True, strip_prefixes=[STAGE_PREFIX], json_body_deserializer=msgspec.json.decode
-    )
+    app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=msgspec.json.decode)
 
     @app.not_found
     def not_found(_: RouteNotFoundError) -> Response[str]:
@@ -147,7 +147,8 @@ def known_query(parameters: Iterable[ModelField]) -> frozenset[str]:
 def handler_of(
     app: APIGatewayRestResolver,
     *,
-    base_domain: str,
+    hosts: PlatformHosts,
+    domain_owners: DomainOwners,
     upgrade_url: str | None,
     trail: AuditTrail,
     gate: AdmissionGate,
@@ -157,7 +158,8 @@ def handler_of(
     Before a route runs, the caller, the organization and the right of the caller are known. The order is that of
     docs/decisions/0043-cheap-before-believed.md: the body is read last. A public route has no caller and a small body.
 
-    *gate* admits the request first. *trail* records it. Refusals over a quota show *upgrade_url*.
+    *gate* admits the request first. *trail* records it. *hosts* are those of the platform, and *domain_owners* finds
+    the organizations of other hosts. Refusals over a quota show *upgrade_url*.
 
     Raises:
         LookupError: a route of *app* does not say which right it needs.
@@ -168,17 +170,21 @@ def handler_of(
         route = _find_route(routes, request)
         if route is not None and route.is_public:
             answer_public = _answer_form if route.takes_form else _answer_public
-            return answer_public(app, request, event, context, base_domain=base_domain)
+            return answer_public(app, request, event, context, hosts=hosts)
+        if route is None and not request.authorizer:
+            raise NotFoundError(NO_ROUTE_TEXT)  # of the path of a public route, with characters that no parameter has
         caller = request.caller()
         with trail.audited(request, caller, is_recorded=route is not None and route.is_recorded):
-            admitted = admit_request(gate, request, caller, now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            admitted = admit_request(gate, request, caller, now=now)
             mentions = list_mentions(request)
-            resolve(caller, mentions, base_domain=base_domain).require_accepted()
+            owners = domain_owners.find(mentions, now=now)
+            resolve(caller, mentions, base_domain=hosts.base_domain, domain_owners=owners).require_accepted()
             _authorize(route, request, caller)
             body = read_body(request, most=MAX_BODY_BYTES)
             named = (*mentions, *find_mentions(body), *find_listed_mentions(body))
             if len(named) > len(mentions):
-                resolve(caller, named, base_domain=base_domain).require_accepted()
+                resolve(caller, named, base_domain=hosts.base_domain, domain_owners=owners).require_accepted()
             members = _as_json(request, body)
             return _run_route(app, {**event, **members}, context, caller=admitted, request=request)
 
@@ -186,7 +192,7 @@ def handler_of(
 
 
 def _answer_public(
-    app: APIGatewayRestResolver, request: Request, event: dict[str, Any], context: object, *, base_domain: str
+    app: APIGatewayRestResolver, request: Request, event: dict[str, Any], context: object, *, hosts: PlatformHosts
 ) -> dict[str, Any]:
     """Answer a request of a public route.
 
@@ -198,12 +204,12 @@ def _answer_public(
     _require_few_members(request)
     body = read_body(request, most=MAX_PUBLIC_BODY_BYTES)
     mentions = (*list_mentions(request), *find_mentions(body), *find_listed_mentions(body))
-    names = partial(read_names, mentions, base_domain=base_domain)
+    names = partial(read_names, mentions, hosts=hosts)
     return _run_route(app, {**event, **_as_json(request, body)}, context, names=names, request=request)
 
 
 def _answer_form(
-    app: APIGatewayRestResolver, request: Request, event: dict[str, Any], context: object, *, base_domain: str
+    app: APIGatewayRestResolver, request: Request, event: dict[str, Any], context: object, *, hosts: PlatformHosts
 ) -> dict[str, Any]:
     """Answer a request of a public route whose body is a form. No organization is named in it.
 
@@ -211,7 +217,7 @@ def _answer_form(
         InvalidError: the query has more members than any route takes.
     """
     _require_few_members(request)
-    names = partial(read_names, list_mentions(request), base_domain=base_domain)
+    names = partial(read_names, list_mentions(request), hosts=hosts)
     return _run_route(app, {**event, **_as_json(request, b"")}, context, names=names, request=request)
 
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response as EmptyAnswer
 
 from tenancy.gateway.cookies import find_cookie, set_cookie
 from tenancy.gateway.forms import Form
-from tenancy.gateway.http import Request
+from tenancy.gateway.http import NO_STORE, Request
 from tenancy.rules.durations import SSO_LOG_IN_TIME
 from tenancy.rules.named_organization import NamedOrganization
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
@@ -112,7 +112,7 @@ def forget_secret(request: Request, state_digest: bytes) -> None:
 def redirect(request: Request, url: str, status: HTTPStatus = HTTPStatus.FOUND) -> EmptyAnswer[str]:
     """Redirect the browser to *url*. Its query may have a secret, so no cache and no other page learns it."""
     request.answer_headers["Location"] = url
-    request.answer_headers["Cache-Control"] = "no-store"
+    request.answer_headers["Cache-Control"] = NO_STORE
     request.answer_headers["Referrer-Policy"] = "no-referrer"
     return EmptyAnswer(status, body="")
 

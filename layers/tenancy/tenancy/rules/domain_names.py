@@ -6,7 +6,10 @@ from typing import Final
 import idna
 
 DOMAIN_MAX_CHARACTERS: Final = 253  # RFC 1035: 255 bytes with the length of each label
-DOMAIN_TEXT: Final = "Expected a domain name such as acme.example, without https:// and without a path."
+# An example that each route takes: a custom domain is never the apex of its zone.
+DOMAIN_TEXT: Final = (
+    "Expected a domain name such as data.acme.example: no https://, no path, no wildcard and no IP address."
+)
 LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 SERVICE_LABEL: Final = re.compile(r"_[a-z0-9-]{1,62}")  # RFC 8552: of names that hold records for one purpose
 # Resolvers and browsers read a name as an IPv4 address if its last label is a number.

@@ -67,6 +67,9 @@ LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has pe
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
+HASHED_FILE_MAX_AGE_SECONDS: Final = 365 * 24 * 3600  # of the console, whose names change with the content
+BRANDING_MAX_AGE_SECONDS: Final = 60  # a change, a downgrade and a suspension show after this time
+IMAGE_MAX_AGE_SECONDS: Final = 31_536_000  # of an image, whose URL changes with its content
 SDK_SETTINGS_MAX_AGE_SECONDS: Final = 60
 KEY_SET_MAX_AGE_SECONDS: Final = 60  # a withdrawn key stays in caches for this time
 QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month
@@ -98,6 +101,9 @@ SUCCESSOR_RETENTION: Final = timedelta(seconds=30)  # a used refresh token gets 
 LOG_IN_COUNTING_TIME: Final = timedelta(minutes=15)  # of failed log-ins. No account is locked for longer.
 THIRD_LOG_IN_DELAY: Final = timedelta(seconds=5)  # after the third failed log-in
 FOURTH_LOG_IN_DELAY: Final = timedelta(seconds=30)
+DOMAIN_OWNER_CACHE_TIME: Final = timedelta(seconds=60)  # of the owner of a custom domain, beside a credential
+DOMAIN_OWNER_STALE_TIME: Final = timedelta(minutes=10)  # longer a kept owner is not used without the database
+DOMAIN_LOOK_UP_PAUSE: Final = timedelta(seconds=5)  # after a look-up of a custom domain that found no database
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
@@ -118,6 +124,9 @@ SSO_ENDED_RESET_LIFETIME: Final = timedelta(days=7)  # of a reset token for a me
 SAML_METADATA_PAUSE: Final = timedelta(minutes=5)  # between two reads for answers that no known key has signed
 SAML_LEEWAY: Final = timedelta(minutes=1)  # between the clocks of a SAML provider and of the platform
 
+# Senders of mails
+SENDER_IDENTITY_MAX_AGE: Final = timedelta(minutes=5)  # then a mail asks SES again
+
 # One-time tokens of mails
 INVITATION_LIFETIME: Final = timedelta(days=7)
 PASSWORD_RESET_LIFETIME: Final = timedelta(hours=1)
@@ -129,6 +138,20 @@ DOMAIN_CHECK_INTERVAL: Final = timedelta(days=7)  # of a proof
 DOMAIN_RECHECK_INTERVAL: Final = timedelta(days=1)  # of a proof that was missing, or whose DNS servers did not answer
 MISSING_PROOF_TIME: Final = timedelta(days=5)  # after which a missing proof is withdrawn
 DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. No check of a domain starts later.
+
+# Custom domains
+DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=10)  # between two looks at the records, or at the certificate
+CERTIFICATE_WARNING_TIME: Final = timedelta(days=30)  # before the end of a certificate. ACM renews it 60 days before.
+CERTIFICATE_RECORD_SECONDS: Final = 10  # until ACM knows the record that validates a new certificate
+# After which the records, the certificate or the routing fail: longer than the 72 hours for which ACM looks.
+DOMAIN_STAGE_TIME: Final = timedelta(hours=74)
+# After the next step was due; then the sweep starts another execution. Longer than all retries of one step.
+DOMAIN_EXECUTION_LOST_AFTER: Final = timedelta(hours=1)
+CERTIFICATE_REQUESTS_PERIOD: Final = timedelta(days=30)  # in which an organization can request a number of certificates
+REFUSED_DOMAIN_PAUSE: Final = timedelta(hours=1)  # after a refusal of AWS. Each further one in a row doubles it.
+LONGEST_REFUSED_DOMAIN_PAUSE: Final = timedelta(days=7)
+TARGET_RECORD_TTL_SECONDS: Final = 300  # of the DNS record that a CNAME record of a custom domain leads to
+DOMAIN_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the time-out of the function that holds it
 
 # Leases: one holder at a time
 SWEEP_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the sweep's time-out

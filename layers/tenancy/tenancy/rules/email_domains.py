@@ -8,11 +8,6 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.rules.domain_names import DOMAIN_MAX_CHARACTERS
-from tenancy.rules.durations import (
-    DOMAIN_CHECK_INTERVAL,
-    DOMAIN_RECHECK_INTERVAL,
-    MISSING_PROOF_TIME,
-)
 from tenancy.rules.keys.api_keys import random_text
 
 DOMAIN_CLAIMED: Final = "email_domain.claimed"
@@ -79,48 +74,3 @@ class EmailDomain:
         if self.record_value in {record.strip() for record in records}:
             return None
         return ProofProblem.OTHER_RECORDS if records else ProofProblem.NO_RECORD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainCheck:
-    """The effect of a check of a proven domain.
-
-    *check_at* is the time of the next one, and None if the proof is withdrawn. *is_newly_missing* tells that the admins
-    are to be warned.
-    """
-
-    check_at: datetime | None
-    missing_since: datetime | None = None
-    is_newly_missing: bool = False
-
-    @property
-    def is_withdrawn(self) -> bool:
-        """Whether the proof is withdrawn."""
-        return self.check_at is None
-
-
-def next_check(now: datetime) -> datetime:
-    """Return the time of the check that follows a proof at *now*."""
-    return now + DOMAIN_CHECK_INTERVAL
-
-
-def withdrawal_at(missing_since: datetime) -> datetime:
-    """Return the time from which a check without a proof withdraws it."""
-    return missing_since + MISSING_PROOF_TIME
-
-
-def assess_check(domain: EmailDomain, problem: ProofProblem | None, *, now: datetime) -> DomainCheck:
-    """Return the effect of a check. *domain* is proven, and *problem* is the result of the check.
-
-    DNS servers that do not answer prove nothing, in either direction: the check is repeated.
-    """
-    soon = now + DOMAIN_RECHECK_INTERVAL
-    if problem is None:
-        return DomainCheck(check_at=next_check(now))
-    if problem is ProofProblem.NO_DNS_ANSWER:
-        return DomainCheck(check_at=soon, missing_since=domain.missing_since)
-    if domain.missing_since is None:
-        return DomainCheck(check_at=soon, missing_since=now, is_newly_missing=True)
-    if now < withdrawal_at(domain.missing_since):
-        return DomainCheck(check_at=min(soon, withdrawal_at(domain.missing_since)), missing_since=domain.missing_since)
-    return DomainCheck(check_at=None)

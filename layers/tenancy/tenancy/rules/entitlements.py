@@ -62,7 +62,8 @@ BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
         "ml_predictions_per_month": Bounds(least=0, most=MAX_PREDICTIONS_PER_MONTH),
     }
 )
-FLAG_NAMES: Final = ("custom_models", "white_label", "sso")
+WHITE_LABEL_FLAG: Final = "white_label"
+FLAG_NAMES: Final = ("custom_models", WHITE_LABEL_FLAG, "sso")
 ENTITLEMENT_NAMES: Final = (*BOUNDS, *FLAG_NAMES)
 
 

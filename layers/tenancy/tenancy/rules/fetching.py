@@ -1,4 +1,4 @@
-"""Requests of other functions to `fetch`, and its answers: a document of a URL, TXT records, or a fault."""
+"""Requests of other functions to `fetch`, and its answers: a document of a URL, DNS records, or a fault."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -31,6 +31,12 @@ class TxtRequest(Struct, frozen=True, kw_only=True, tag="txt", tag_field="kind",
     name: str
 
 
+class CnameRequest(Struct, frozen=True, kw_only=True, tag="cname", tag_field="kind", forbid_unknown_fields=True):
+    """List the CNAME records of *name*, of which a name has at most one."""
+
+    name: str
+
+
 class FetchedDocument(Struct, frozen=True, kw_only=True, tag="fetched", tag_field="outcome"):
     """The answer of a server, with any status. *content_type* is empty if it named none."""
 
@@ -45,7 +51,7 @@ class FetchedDocument(Struct, frozen=True, kw_only=True, tag="fetched", tag_fiel
 
 
 class FoundRecords(Struct, frozen=True, kw_only=True, tag="found", tag_field="outcome"):
-    """The TXT records of a name, each as one text. There are none if the name does not exist."""
+    """The records of a name, each as one text. There are none if the name does not exist."""
 
     records: tuple[str, ...]
 
@@ -56,5 +62,5 @@ class FetchRefused(Struct, frozen=True, kw_only=True, tag="refused", tag_field="
     fault: FetchFault
 
 
-type FetchRequest = UrlRequest | TxtRequest
+type FetchRequest = UrlRequest | TxtRequest | CnameRequest
 type FetchAnswer = FetchedDocument | FoundRecords | FetchRefused

@@ -1,7 +1,7 @@
 """The mails of the platform: a template for each outbox kind of mail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,24 +26,46 @@ class MailRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
-    """A message in plain text.
+class MailSender:
+    """Name and address that a mail comes from. Without an address it is that of the platform.
 
-    Subject and address are one line each. SES takes them as separate values, never as headers.
+    The organization has proven the domain of *address*. Whether SES may send from it is not known yet.
+    """
+
+    name: str | None = None
+    address: str | None = None
+
+
+PLATFORM_SENDER: Final = MailSender()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A message in plain text, and the same as *html* if the organization has a branding.
+
+    Subject, addresses and the name of the sender are one line each. SES takes the subject and the address as separate
+    values, never as headers.
     """
 
     to: str
     subject: str
     text: str
+    html: str | None = None
+    sender: MailSender = PLATFORM_SENDER
 
     def __post_init__(self) -> None:
         """Refuse a line break or NUL in a value that SES writes into a header.
 
         Raises:
-            ValueError: the subject or the address has such a character.
+            ValueError: the subject, an address or the name of the sender has such a character.
         """
-        if any(character in f"{self.to}{self.subject}" for character in "\r\n\0"):
-            raise ValueError("The subject and the address of a mail must be one line each.")
+        values = f"{self.to}{self.subject}{self.sender.name}{self.sender.address}"
+        if any(character in values for character in "\r\n\0"):
+            raise ValueError("The subject, the addresses and the sender's name of a mail must be one line each.")
+
+    def branded(self, html: str, sender: MailSender) -> "Mail":
+        """Return this mail with the branding of its organization."""
+        return replace(self, html=html, sender=sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +83,16 @@ TEMPLATES: Final[Mapping[str, MailTemplate]] = MappingProxyType(
             """\
 Your organization {organization_name} is set up.
 
-Your apps send events with the write key. Your servers read usage and statistics with the secret key.
-The platform operator has both keys. Ask the operator for them.
+Its console shows usage and manages members and keys. Sign in with this address and your password:
 
-To manage members and keys, log in: POST /v1/auth/token with the subdomain of your organization, this address and your
-password. The operator knows the subdomain, and has set the password. PATCH /v1/me changes the password.
+{api_url}/console/?organization={subdomain}
+
+The subdomain of your organization is {subdomain}. The platform operator has set the password. To choose another one:
+
+{api_url}/console/reset?organization={subdomain}
+
+Your apps send events with the write key. Your servers read usage and statistics with the secret key.
+The platform operator has both keys. Ask the operator for them, or create your own in the console.
 """,
         ),
         "quota_mail": MailTemplate(
@@ -177,16 +204,13 @@ Each active member without a password gets a mail with a one-time token, which s
             """\
 Single sign-on of {organization_name} has ended. To log in from now on, {to} needs a password.
 
-Choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
-{expires_at}:
+Choose a password of at least 12 characters before {expires_at}:
 
-curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+{api_url}/console/reset?organization={subdomain}#token={token}
 
-Then log in with this request:
+The link works once. Later, request another one:
 
-curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
-
-The token works once. Later, request another one with POST /v1/auth/password-reset.
+{api_url}/console/reset?organization={subdomain}
 """,
         ),
         "email_domain_missing_mail": MailTemplate(
@@ -216,21 +240,53 @@ To verify the domain again, create the record, and send this request:
 POST /v1/sso/email-domains/{domain}/verify
 """,
         ),
+        "custom_domain_missing_mail": MailTemplate(
+            "{domain} will no longer be served",
+            """\
+The API is served for your organization at the custom domain {domain}, but not for much longer. {cause}
+
+If that has not changed at {withdrawal_at}, the platform serves no more requests at the domain. If you no longer use the
+domain, remove it with this request:
+
+DELETE /v1/domains/{domain}
+""",
+        ),
+        "custom_domain_withdrawn_mail": MailTemplate(
+            "{domain} is no longer served",
+            """\
+The API is no longer served for your organization at the custom domain {domain}. {cause}
+
+To serve it there again, change that, and send this request:
+
+POST /v1/domains/{domain}/verify
+""",
+        ),
+        "custom_domain_certificate_mail": MailTemplate(
+            "The certificate of {domain} is not renewed",
+            """\
+The API is served for your organization at the custom domain {domain}, but its certificate is not renewed, and ends
+soon. Then no client can connect. Amazon renews the certificate while this DNS record exists, and while no CAA record of
+the domain excludes amazon.com:
+
+{record}
+
+GET /v1/domains/{domain} shows the problem `certificate_expiring` until the certificate is renewed.
+""",
+        ),
         "invitation_mail": MailTemplate(
             "You are invited to {organization_name}",
             """\
 You are invited to be a member of {organization_name} with the role {role}.
 
-To accept, choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
-{expires_at}:
+To accept, choose a password of at least 12 characters before {expires_at}:
 
-curl {api_url}/users/accept -d '{{"token": "{token}", "password": "..."}}'
+{api_url}/console/accept?organization={subdomain}#token={token}
 
-Later, log in with this request:
+Later, sign in with this address and the password:
 
-curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
+{api_url}/console/?organization={subdomain}
 
-The token works once. A later invitation replaces it.
+The link works once. A later invitation replaces it.
 If you do not know this organization, ignore this mail.
 """,
         ),
@@ -239,16 +295,11 @@ If you do not know this organization, ignore this mail.
             """\
 A new password was requested for {to} at {organization_name}.
 
-To set it, choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
-{expires_at}:
+To set it, choose a password of at least 12 characters before {expires_at}:
 
-curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+{api_url}/console/reset?organization={subdomain}#token={token}
 
-Then log in with this request:
-
-curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
-
-The token works once. The new password ends all your sessions.
+The link works once. The new password ends all your sessions.
 If you did not request this, ignore this mail. Your password stays as it is.
 """,
         ),

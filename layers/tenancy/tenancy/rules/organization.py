@@ -20,13 +20,13 @@ RESERVED_LDH: Final = re.compile(r"..--")  # begins a Punycode label, or one of 
 RESERVED_SUBDOMAINS: Final = frozenset({
     "abuse", "account", "accounts", "admin", "administrator", "api", "app", "apps", "assets", "audit", "auth",
     "autoconfig", "autodiscover", "billing", "blog", "cdn", "client", "console", "contact", "dashboard", "demo", "dev",
-    "developer", "developers", "dns", "docs", "download", "email", "events", "ftp", "gateway", "help", "helpdesk",
-    "home", "hostmaster", "imap", "info", "ingest", "internal", "invoice", "isatap", "legal", "localhost", "login",
-    "logout", "mail", "media", "monitoring", "mx", "noreply", "ns", "ns1", "ns2", "ns3", "ns4", "oauth", "operator",
-    "password", "payment", "payments", "platform", "pop", "portal", "postmaster", "privacy", "production", "proxy",
-    "register", "root", "saml", "sandbox", "secure", "security", "sftp", "signin", "signup", "smtp", "ssl", "sso",
-    "staff", "staging", "static", "stats", "status", "support", "sysadmin", "system", "test", "tracking", "upload",
-    "usage", "verify", "vpn", "webhook", "webhooks", "webmail", "webmaster", "wpad", "www",
+    "developer", "developers", "dns", "docs", "domains", "download", "email", "events", "ftp", "gateway", "help",
+    "helpdesk", "home", "hostmaster", "imap", "info", "ingest", "internal", "invoice", "isatap", "legal", "localhost",
+    "login", "logout", "mail", "media", "monitoring", "mx", "noreply", "ns", "ns1", "ns2", "ns3", "ns4", "oauth",
+    "operator", "password", "payment", "payments", "platform", "pop", "portal", "postmaster", "privacy", "production",
+    "proxy", "register", "root", "saml", "sandbox", "secure", "security", "sftp", "signin", "signup", "smtp", "ssl",
+    "sso", "staff", "staging", "static", "stats", "status", "support", "sysadmin", "system", "test", "tracking",
+    "upload", "usage", "verify", "vpn", "webhook", "webhooks", "webmail", "webmaster", "wpad", "www",
 })  # fmt: skip
 # Characters and pairs that look alike in the address bar of a browser.
 CONFUSABLE_CHARACTERS: Final = str.maketrans("01i", "oll")

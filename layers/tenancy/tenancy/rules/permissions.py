@@ -22,12 +22,15 @@ KEYS_READ: Final = "keys:read"
 KEYS_WRITE: Final = "keys:write"
 USERS_READ: Final = "users:read"
 USERS_WRITE: Final = "users:write"
+BRANDING_WRITE: Final = "branding:write"
+DOMAINS_READ: Final = "domains:read"
+DOMAINS_WRITE: Final = "domains:write"
 SSO_READ: Final = "sso:read"
 SSO_WRITE: Final = "sso:write"
 
 PERMISSIONS: Final = frozenset({
     EVENTS_WRITE, EVENTS_READ, STATS_READ, USAGE_READ, USAGE_WRITE, USERS_READ, USERS_WRITE, APPS_READ,
-    APPS_WRITE, KEYS_READ, KEYS_WRITE, "branding:write", "domains:write", SSO_READ, SSO_WRITE, AUDIT_READ,
+    APPS_WRITE, KEYS_READ, KEYS_WRITE, BRANDING_WRITE, DOMAINS_READ, DOMAINS_WRITE, SSO_READ, SSO_WRITE, AUDIT_READ,
     EXPORTS_WRITE, ERASURES_WRITE, "organization:read", ORGANIZATION_DELETE,
 })  # fmt: skip
 # Of a secret key whose request names no scopes. It can neither delete the organization nor hand out credentials.

@@ -5,7 +5,6 @@ The credential decides. Other parts of the request that name an organization (me
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
@@ -17,19 +16,22 @@ from uuid import UUID
 import msgspec
 
 from tenancy.errors import ForbiddenError, ForeignPathError, TenantMismatchError
+from tenancy.rules.host_names import (
+    BASE,
+    MAX_HOST_CHARACTERS,
+    PlatformHosts,
+    find_custom_name,
+    read_host,
+    spelled_name,
+)
 from tenancy.rules.json_members import ESCAPE, JSON_NULL
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.tenant import Caller, Operator
 
 ORGANIZATION_MEMBER: Final = "organization_id"  # in a query, body, event and path
 CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-HOST: Final = re.compile(r"([^:]*?)\.?(?::[0-9]{0,5})?")  # a name, optional trailing dot, optional port
-MAX_HOST_CHARACTERS: Final = 260  # a name of 253 characters (RFC 1035), a dot and a port
-KEPT_HOSTS: Final = 1_000
 KEPT_IDS: Final = 1_000
 MAX_MENTIONS: Final = 100
-BASE: Final = "BASE"  # stands for the base domain itself; labels are in lower case
-IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 MEMBER_BYTES: Final = ORGANIZATION_MEMBER.encode()
 UNICODE_ESCAPE: Final = b"\\u"  # a JSON member name may have escapes
 NO_DOMAINS: Final[Mapping[str, UUID]] = MappingProxyType({})
@@ -193,37 +195,15 @@ def find_id(text: str) -> UUID | None:
 _parse_id: Final = lru_cache(KEPT_IDS)(UUID)
 
 
-def find_label(text: str, base_domain: str) -> str | None:
-    """Return the label of the host *text* below *base_domain*, or None for another host.
-
-    It is `BASE` for the base domain itself, and empty for a host whose label depends on the software that reads it.
-    """
-    return _read_host(text, base_domain)[0]
-
-
-def _read_host(text: str, base_domain: str) -> tuple[str | None, str]:
-    """Return the label of `find_label`, and the first name that other software may read.
-
-    The result depends on nothing else. So that of the last hosts is kept, if they are no longer than a host may be.
-    """
-    return _read_usual_host(text, base_domain) if len(text) <= MAX_HOST_CHARACTERS else _read(text, base_domain)
-
-
-def _read(text: str, base_domain: str) -> tuple[str | None, str]:
-    readings = _possible_names(text)
-    return _label_in(text, readings, base_domain), readings[0]
-
-
-_read_usual_host: Final = lru_cache(KEPT_HOSTS)(_read)
-
-
-def _label_in(text: str, readings: tuple[str, str], base_domain: str) -> str | None:
-    if not base_domain or not any(f".{reading}".endswith(f".{base_domain}") for reading in readings):
-        return None
-    name = _spelled_name(text)
-    if name == base_domain:
-        return BASE
-    return name.removesuffix(f".{base_domain}") if name.endswith(f".{base_domain}") else ""
+def list_custom_names(mentions: Iterable[Mention], hosts: PlatformHosts) -> list[str]:
+    """Return the hosts in *mentions* that may be custom domains, by their name, each once."""
+    names: list[str] = []
+    for each in mentions:  # no generator and no hash of a source: nearly each request has one host, of the platform
+        if each.source is MentionSource.HOST or each.source is MentionSource.FORWARDED_HOST:
+            name = find_custom_name(each.text, hosts)
+            if name is not None and name not in names:
+                names.append(name)
+    return names
 
 
 def find_mentions(document: bytes) -> tuple[Mention, ...]:
@@ -295,7 +275,7 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     organization_id, subdomain = (
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
     )
-    label, name = _read_host(text, base_domain)
+    label, name = read_host(text, base_domain)
     if label is not None:
         is_platforms = label == BASE or label in RESERVED_SUBDOMAINS
         verdict = MentionVerdict.AGREES if label == subdomain else MentionVerdict.DISAGREES
@@ -303,24 +283,5 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     owner = domain_owners.get(name)
     if owner is None:
         return MentionVerdict.NAMES_NO_ORGANIZATION
-    is_own = owner == organization_id and _spelled_name(text) == name
+    is_own = owner == organization_id and spelled_name(text) == name
     return MentionVerdict.AGREES if is_own else MentionVerdict.DISAGREES
-
-
-def _spelled_name(text: str) -> str:
-    """Return the host name in *text*, or an empty text if it is no ASCII host.
-
-    The name is in lower case, without port and final dot.
-    """
-    found = HOST.fullmatch(text) if text.isascii() else None
-    return found[1].lower() if found else ""
-
-
-def _possible_names(text: str) -> tuple[str, str]:
-    """Return the host names that other software may read in *text*.
-
-    They are in lower case, mapped as by IDNA, without final dots. The first one is without a port. The second one is
-    the whole text, because the part after a colon may be no port.
-    """
-    name = unicodedata.normalize("NFKC", text).replace(IDEOGRAPHIC_FULL_STOP, ".").lower()
-    return name.partition(":")[0].strip().rstrip("."), name.strip().rstrip(".")

@@ -29,7 +29,10 @@ type Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayRequest:
-    """One request of a client, whose headers and query may contain a name twice."""
+    """One request of a client, whose headers and query may contain a name twice.
+
+    *base_path* is that of a custom domain of API Gateway, and empty for the stage.
+    """
 
     route: Route
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +40,7 @@ class GatewayRequest:
     query: Pairs = ()
     body: bytes = b""
     has_trailing_slash: bool = False
+    base_path: str = ""
 
     @property
     def has_authorization(self) -> bool:
@@ -133,7 +137,7 @@ def _event(request: GatewayRequest) -> dict[str, Any]:
     headers, query = _grouped(request.headers), _grouped(request.query)
     return {
         "resource": request.route.path,
-        "path": request.path,
+        "path": f"{request.base_path}{request.path}",
         "httpMethod": request.route.method,
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,

@@ -44,22 +44,25 @@ class InjectionPoint:
     """One place of a request.
 
     *is_refused*: a request that names a foreign organization there must be refused.
+    *is_existence_public*: anyone may know that the named organization exists: DNS shows its custom domain.
     *inject* returns the changed request, or None if the call has no such place.
     """
 
     name: str
     inject: Inject
     is_refused: bool
+    is_existence_public: bool = False
 
 
 INJECTION_POINTS: list[InjectionPoint] = []
 
 
-def injection_point(name: str, *, is_refused: bool) -> Callable[[Inject], Inject]:
+def injection_point(name: str, *, is_refused: bool, is_existence_public: bool = False) -> Callable[[Inject], Inject]:
     """Register a function as an injection point."""
 
     def register(inject: Inject) -> Inject:
-        INJECTION_POINTS.append(InjectionPoint(name=name, inject=inject, is_refused=is_refused))
+        point = InjectionPoint(name=name, inject=inject, is_refused=is_refused, is_existence_public=is_existence_public)
+        INJECTION_POINTS.append(point)
         return inject
 
     return register
@@ -179,6 +182,23 @@ def host_with_dot(attempt: Attempt) -> GatewayRequest:
 @injection_point("forwarded host", is_refused=True)
 def forwarded_host(attempt: Attempt) -> GatewayRequest:
     return _with_header(attempt.request, "X-Forwarded-Host", attempt.named_host)
+
+
+@injection_point("custom domain", is_refused=True, is_existence_public=True)
+def custom_domain(attempt: Attempt) -> GatewayRequest:
+    return _with_host(attempt.request, attempt.named.custom_host)
+
+
+@injection_point("custom domain in another spelling", is_refused=True, is_existence_public=True)
+def spelled_custom_domain(attempt: Attempt) -> GatewayRequest:
+    return _with_host(attempt.request, f"{attempt.named.custom_host}.:443".upper())
+
+
+@injection_point("forwarded custom domain", is_refused=True, is_existence_public=True)
+def forwarded_custom_domain(attempt: Attempt) -> GatewayRequest:
+    """Forward the named organization's custom domain after the own one."""
+    own = _with_host(attempt.request, attempt.own.custom_host)
+    return _with_header(own, "X-Forwarded-Host", f"{attempt.own.custom_host}, {attempt.named.custom_host}")
 
 
 @injection_point("ids of rows in the query", is_refused=False)

@@ -38,6 +38,12 @@ RESTORE_DOMAINS = sql.SQL("""
     INSERT INTO email_domains SELECT * FROM jsonb_populate_recordset(NULL::email_domains, {rows}) WHERE {owner}
     ON CONFLICT DO NOTHING
 """)
+# Calls claim custom domains, verify and remove them. So whole rows are put back.
+LIST_CUSTOM_DOMAINS = "SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM custom_domains AS d"
+RESTORE_CUSTOM_DOMAINS = sql.SQL("""
+    DELETE FROM custom_domains WHERE {owner};
+    INSERT INTO custom_domains SELECT * FROM jsonb_populate_recordset(NULL::custom_domains, {rows}) WHERE {owner}
+""")
 RESTORE_APPS = sql.SQL("UPDATE apps SET status = 'active' WHERE status <> 'active' AND {owner}")
 OWNED = sql.SQL("organization_id = {owner}")
 ANY_OWNER = sql.SQL("true")
@@ -94,6 +100,7 @@ class DeploymentState:
         self._ends: dict[str, str] | None = None
         self._kept: dict[str, sql.Composed] = {}
         self._domains: dict[str, sql.Literal] = {}
+        self._custom_domains = sql.Literal("[]")
         self._managed: dict[UUID | None, bytes] = {}
         self._members: list[sql.Composed] = []
         self._restored_sessions: bytes | None = None
@@ -202,6 +209,8 @@ class DeploymentState:
             self._ends = {table: self._list_ends(table) for table in ("api_keys", "platform_keys")}
             [(rows, kept)] = self._conn.execute(LIST_DOMAINS).fetchall()
             self._domains = {"rows": sql.Literal(json.dumps(rows)), "kept": sql.Literal(kept)}
+            [(custom,)] = self._conn.execute(LIST_CUSTOM_DOMAINS).fetchall()
+            self._custom_domains = sql.Literal(json.dumps(custom))
             grown = (*GROWING_KEYS, *PEOPLE_TABLES)
             self._kept = {table: self._compose_deletion(sql.Identifier(table)) for table in grown}
             self._members = [*self._compose_updates(sql.Identifier("users"), MemberStatus.ACTIVE)]
@@ -215,7 +224,8 @@ class DeploymentState:
         deleted = [self._kept[table] for table in (*tables, *PEOPLE_TABLES)]
         owned = [statement + sql.SQL(" AND ") + condition for statement in (*deleted, *self._members)]
         domains = RESTORE_DOMAINS.format(**self._domains, owner=condition)
-        return sql.SQL("; ").join([*owned, *restored, domains, RESTORE_APPS.format(owner=condition)])
+        custom = RESTORE_CUSTOM_DOMAINS.format(rows=self._custom_domains, owner=condition)
+        return sql.SQL("; ").join([*owned, *restored, domains, custom, RESTORE_APPS.format(owner=condition)])
 
     def _list_ends(self, table: str) -> str:
         [(ends,)] = self._conn.execute(LIST_ENDS.format(table=table).encode()).fetchall()

@@ -20,7 +20,8 @@ PUBLIC_FIELDS = {
             "PostgreSQL sso_connections.authorization_endpoint",
             "PostgreSQL organizations.subdomain",
         }
-    )
+    ),
+    "GET /branding/images/{organization_id}/{digest}": frozenset({"PostgreSQL branding_images.content"}),
 }
 
 

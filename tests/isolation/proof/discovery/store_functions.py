@@ -79,11 +79,12 @@ def arguments_for(
     organization_id: UUID,
     row_ids: Mapping[str, str],
     allowed_values: Mapping[str, tuple[str, ...]],
+    domain: str | None = None,
 ) -> Arguments:
     """Return the arguments after the connection, positional and by keyword.
 
-    They are as wide as the types allow, so that a call finds much: *row_ids* for ids, long periods, high limits. Calls
-    that insert get a new id as the one after the organization's.
+    They are as wide as the types allow, so that a call finds much: *row_ids* for ids, *domain* for the name of a
+    domain, long periods, high limits. Calls that insert get a new id as the one after the organization's.
     """
     positional, keywords = [], {}
     inserts = function.name.rpartition(".")[2].startswith("insert_")
@@ -93,6 +94,7 @@ def arguments_for(
             continue
         ids = {} if inserts and name == own_id else row_ids
         value = organization_id if name == "organization_id" else _value(name, kind, ids, allowed_values)
+        value = domain if name == "domain" and domain is not None and not inserts else value
         if function.is_keyword[name]:
             keywords[name] = value
         else:

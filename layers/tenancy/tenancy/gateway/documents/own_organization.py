@@ -3,7 +3,7 @@
 It has a module of its own, because the documents for the operator come with statements that cross organizations.
 """
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from pydantic import WithJsonSchema
 
@@ -43,14 +43,15 @@ class OwnOrganizationAnswer(TypedDict):
     entitlements: EntitlementsAnswer
     key_rotation_days: int | None
     created_at: Time
+    upgrade_url: NotRequired[str]
 
 
-def own_organization_document(own: OwnOrganization) -> dict[str, Any]:
+def own_organization_document(own: OwnOrganization, *, upgrade_url: str | None) -> dict[str, Any]:
     """Return the answer of GET /v1/organizations/current.
 
-    None is unlimited.
+    None is unlimited. The answer shows *upgrade_url* if the platform has one.
     """
-    return {
+    document = {
         "id": str(own.id),
         "name": own.name,
         "subdomain": own.subdomain,
@@ -60,3 +61,4 @@ def own_organization_document(own: OwnOrganization) -> dict[str, Any]:
         "key_rotation_days": own.key_rotation_days,
         "created_at": format_time(own.created_at),
     }
+    return document if upgrade_url is None else {**document, "upgrade_url": upgrade_url}

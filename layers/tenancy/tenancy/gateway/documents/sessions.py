@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from tenancy.errors import BODY, FieldError, InvalidError
-from tenancy.gateway.http import Request
+from tenancy.gateway.http import NO_STORE, Request
 from tenancy.gateway.session_cookie import find_refresh_token, is_of_console, put_cookie, require_own_origin
 from tenancy.rules.body_members import OrganizationText
 from tenancy.rules.durations import ACCESS_TOKEN_LIFE
@@ -19,7 +19,6 @@ from tenancy.rules.sso.log_in import CODE_VERIFIER_CHARACTERS
 
 TOKEN_LOCATION: Final = f"{BODY}/refresh_token"
 TOKEN_IN_COOKIE: Final = "With X-Console the refresh token is in the cookie. Leave this member out."  # noqa: S105
-NO_STORE: Final = "no-store"
 
 Password = Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_MAX_CHARACTERS)]
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from tenancy.rules.domain_names import parse_domain_name
 from tenancy.rules.people.member import Role
 from tenancy.rules.sso.discovery import ProviderMetadata, is_https_url
 
@@ -140,6 +141,14 @@ def parse_redirect_uri(text: str) -> str:
     if secure is not text and not _is_loopback(urlsplit(text).hostname or ""):
         raise ValueError(REDIRECT_URI_TEXT)
     return text
+
+
+def host_of(redirect_uri: str) -> str:
+    """Return the host of *redirect_uri* as domains are stored, or an empty text if it is no domain name."""
+    try:
+        return parse_domain_name(urlsplit(redirect_uri).hostname or "")
+    except ValueError:
+        return ""
 
 
 def parse_printable(text: str) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 from tenancy.errors import UnavailableError, UnreachableUrlError
 from tenancy.rules.fetching import (
+    CnameRequest,
     FetchAnswer,
     FetchedDocument,
     FetchRefused,
@@ -66,7 +67,19 @@ class Fetcher:
             UnreachableUrlError: the DNS servers of the name do not answer.
             UnavailableError: Lambda or `fetch` does not work.
         """
-        answer = self._invoke(TxtRequest(name=name), is_idempotent=True)
+        return self._find_records(TxtRequest(name=name))
+
+    def find_cname_records(self, name: str) -> tuple[str, ...]:
+        """Return the names that the CNAME records of *name* lead to. There are none if the name does not exist.
+
+        Raises:
+            UnreachableUrlError: the DNS servers of the name do not answer.
+            UnavailableError: Lambda or `fetch` does not work.
+        """
+        return self._find_records(CnameRequest(name=name))
+
+    def _find_records(self, request: TxtRequest | CnameRequest) -> tuple[str, ...]:
+        answer = self._invoke(request, is_idempotent=True)
         if isinstance(answer, FoundRecords):
             return answer.records
         raise UnavailableError("The function `fetch` has given another answer than records.")

@@ -1,11 +1,11 @@
-"""DNS names: their addresses and TXT records, as the resolver of the settings answers."""
+"""DNS names: their addresses, TXT and CNAME records, as the resolver of the settings answers."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
 from dns.exception import DNSException
-from dns.rdatatype import AAAA, TXT, A, RdataType
+from dns.rdatatype import AAAA, CNAME, TXT, A, RdataType
 from dns.resolver import NXDOMAIN, Resolver
 
 from tenancy.errors import FetchFault, UnreachableUrlError
@@ -44,18 +44,28 @@ class Names:
         return found
 
     def list_txt_records(self, name: str, deadline: Deadline) -> tuple[str, ...]:
-        """Return the TXT records of *name*, none if it does not exist.
+        """Return the TXT records of *name* itself, none if it does not exist.
 
-        Long records, and those with other characters than ASCII, are left out.
+        Records of a name that a CNAME record of *name* leads to are not its own: a wildcard may lead to the servers of
+        a third party, which would then prove each name below it. Long records, and those with other characters than
+        ASCII, are left out.
 
         Raises:
             UnreachableUrlError: the servers of the name do not answer.
         """
-        texts = (b"".join(record.strings) for record in self._resolve(name, TXT, deadline))
+        texts = (b"".join(record.strings) for record in self._resolve(name, TXT, deadline, is_own=True))
         fitting = [text.decode() for text in texts if len(text) <= MAX_RECORD_CHARACTERS and text.isascii()]
         return tuple(fitting[:MAX_RECORDS])
 
-    def _resolve(self, name: str, kind: RdataType, deadline: Deadline) -> Iterator[Any]:
+    def list_cname_records(self, name: str, deadline: Deadline) -> tuple[str, ...]:
+        """Return the names that the CNAME records of *name* lead to, none if it does not exist.
+
+        Raises:
+            UnreachableUrlError: the servers of the name do not answer.
+        """
+        return tuple(record.target.to_text() for record in self._resolve(name, CNAME, deadline))[:MAX_RECORDS]
+
+    def _resolve(self, name: str, kind: RdataType, deadline: Deadline, *, is_own: bool = False) -> Iterator[Any]:
         seconds = deadline.remaining(DNS_LOOK_UP_SECONDS)
         try:
             answer = self._resolver().resolve(f"{name}.", kind, lifetime=seconds, raise_on_no_answer=False)
@@ -63,7 +73,8 @@ class Names:
             return
         except DNSException as error:
             raise UnreachableUrlError(FetchFault.NO_DNS_ANSWER) from error
-        yield from answer.rrset or ()
+        if not is_own or answer.canonical_name == answer.qname:
+            yield from answer.rrset or ()
 
     def _resolver(self) -> Resolver:
         resolver = Resolver(configure=self._address is None)

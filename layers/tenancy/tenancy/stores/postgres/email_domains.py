@@ -8,7 +8,8 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from tenancy.errors import DomainTakenError
-from tenancy.rules.email_domains import RECORD_LABEL, DomainCheck, EmailDomain
+from tenancy.rules.domain_checks import DomainCheck
+from tenancy.rules.email_domains import RECORD_LABEL, EmailDomain
 from tenancy.stores.postgres.client import Connection
 
 # Advisory locks are numbers, so the name is hashed. The lock ends with the transaction.

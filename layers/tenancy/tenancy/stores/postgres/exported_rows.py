@@ -32,6 +32,8 @@ NOT_EXPORTED: Final[Mapping[str, str]] = MappingProxyType(
         "key_digests": "digests of keys",
         "organization_names": "a copy of columns of organizations",
         "proven_email_domains": "a copy of columns of email_domains",
+        "certificate_requests": "times of requests to AWS in 30 days; custom_domains has the domains",
+        "listed_custom_domains": "a copy of columns of custom_domains",
         "deletion_certificates": "of organizations that are erased",
         "one_time_tokens": "digests of secrets that expire within days",
         "refresh_tokens": "digests of secrets; the sessions are exported",
@@ -82,6 +84,20 @@ LIST_SSO_IDENTITIES: Final = """
 """
 LIST_EMAIL_DOMAINS: Final = """
     SELECT id, domain, created_at, verified_at, missing_since FROM email_domains
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
+LIST_BRANDING: Final = """
+    SELECT primary_color, secondary_color, accent_color, css_variables, sender_name, sender_address, updated_at
+    FROM tenant_branding WHERE organization_id = %s
+"""
+LIST_BRANDING_IMAGES: Final = """
+    SELECT slot, media_type, encode(digest, 'hex') AS sha256, stored_at,
+           translate(encode(content, 'base64'), E'\\n', '') AS content_base64
+    FROM branding_images WHERE organization_id = %s ORDER BY slot
+"""
+LIST_CUSTOM_DOMAINS: Final = """
+    SELECT id, domain, status, created_at, checked_at, verified_at, missing_since, active_at FROM custom_domains
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
@@ -150,6 +166,24 @@ def list_email_domains(conn: Connection, organization_id: UUID, *, after: UUID |
     """Return at most *limit* e-mail domains with an id larger than *after*, without the tokens of their proofs."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_EMAIL_DOMAINS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_branding(conn: Connection, organization_id: UUID) -> Rows:
+    """Return the branding, without its images."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_BRANDING, (organization_id,)).fetchall()
+
+
+def list_branding_images(conn: Connection, organization_id: UUID) -> Rows:
+    """Return the images of the branding, at most two."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_BRANDING_IMAGES, (organization_id,)).fetchall()
+
+
+def list_custom_domains(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* custom domains with an id larger than *after*, without the tokens of their proofs."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_CUSTOM_DOMAINS, _page(organization_id, after, limit)).fetchall()
 
 
 def list_ledger(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:

@@ -7,6 +7,7 @@ each EVALSHA that finds no script is repeated as EVAL. NOSCRIPT means that the s
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -89,7 +90,7 @@ class Redis:
         self._timeout_seconds = timeout_seconds
         self._break_seconds = REDIS_FIRST_BREAK_SECONDS
         self._blocked_until = 0.0
-        self._connection: RedisConnection | None = None
+        self._kept: deque[RedisConnection] = deque(maxlen=1)  # threads take from it one at a time
         self._opening: _Opening | None = None
 
     def connect(self) -> None:
@@ -133,29 +134,36 @@ class Redis:
 
     def close(self) -> None:
         """Close the connection. The next call opens a new one."""
-        if self._connection is not None:
-            self._connection.close()
+        while self._kept:
+            self._kept.pop().close()
         if self._opening is not None:
             self._opening.abandon()
-        self._connection = self._opening = None
+        self._opening = None
 
     def _within(self, seconds: float, work: Callable[[RedisConnection, float], Any]) -> Any:  # noqa: ANN401 - of *work*
         deadline = time.monotonic() + seconds
         if time.monotonic() < self._blocked_until or (self._opening is not None and self._opening.is_alive()):
             raise RedisUnreachableError("waiting")
-        connection, self._connection = self._connection, None
+        connection, is_kept = self._take(), False
         try:
             connection = self._usable(connection, deadline)
             result = work(connection, deadline)
-            self._connection = connection
+            self._kept.append(connection)
+            is_kept = True
         except (HiredisError, ReplyError, OSError, ValueError, Refusal, AwsCallError) as error:
             # An invalid URL raises ValueError, an unreadable secret Refusal or AwsCallError.
             raise self._failed(error) from error
         finally:
-            if connection is not None and self._connection is None:
+            if connection is not None and not is_kept:
                 connection.close()
         self._break_seconds = REDIS_FIRST_BREAK_SECONDS
         return result
+
+    def _take(self) -> RedisConnection | None:
+        try:
+            return self._kept.pop()
+        except IndexError:
+            return None
 
     def _failed(self, error: Exception) -> "RedisUnreachableError":
         self._blocked_until = time.monotonic() + self._break_seconds

@@ -21,6 +21,8 @@ from tenancy.stores.postgres.platform.organizations import lock_organization
 from tenancy.stores.postgres.platform.quarantine import insert_quarantine
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.platform.counters import count_counters, delete_counters
+from tenancy.use_cases.domains.domain_stores import DomainStores
+from tenancy.use_cases.domains.release_custom_domain import count_resources, erase_custom_domains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class ErasureStores:
     gateway_keys: GatewayKeys
     exports: Exports
     dead_letters: DeadLetterObjects
+    domains: DomainStores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,14 @@ class ErasableStore:
 
     erase: Callable[[ErasureStores, UUID, datetime], None]
     count: Callable[[ErasureStores, UUID, datetime], Mapping[str, int]]
+
+
+def _erase_domains(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> None:
+    erase_custom_domains(erasure_stores.domains, organization_id, now=now)
+
+
+def _count_domains(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
+    return count_resources(erasure_stores.domains, organization_id)
 
 
 def _erase_gateway_keys(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> None:
@@ -101,9 +112,11 @@ def _is_anonymous(organization: Organization) -> bool:
     return organization.subdomain == str(organization.id)
 
 
-# Erased in this order: gateway keys and derived data first, PostgreSQL last, because it refers to all the others.
+# Erased in this order: custom domains, gateway keys and derived data first, PostgreSQL last, because it refers to all
+# the others.
 ERASABLE_STORES: Final[Mapping[str, ErasableStore]] = MappingProxyType(
     {
+        "custom_domains": ErasableStore(erase=_erase_domains, count=_count_domains),
         "gateway_keys": ErasableStore(erase=_erase_gateway_keys, count=_count_gateway_keys),
         "exports": ErasableStore(erase=_erase_exports, count=_count_exports),
         "dead_letters": ErasableStore(erase=_erase_dead_letters, count=_count_dead_letters),

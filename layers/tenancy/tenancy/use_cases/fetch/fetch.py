@@ -1,4 +1,4 @@
-"""Fetch a URL of a tenant, or list the TXT records of a name."""
+"""Fetch a URL of a tenant, or list the TXT or CNAME records of a name."""
 
 import string
 from collections.abc import Set as AbstractSet
@@ -6,12 +6,13 @@ from typing import Final
 from urllib.parse import urlencode
 
 from tenancy.errors import FetchFault, UnreachableUrlError
-from tenancy.rules.domain_names import parse_record_name
+from tenancy.rules.domain_names import parse_domain_name, parse_record_name
 from tenancy.rules.durations import FETCH_WORK_TIME_SECONDS
 from tenancy.rules.fetching import (
     FETCH_HEADERS,
     MAX_FETCHED_BYTES,
     MAX_REDIRECTS,
+    CnameRequest,
     FetchAnswer,
     FetchedDocument,
     FetchRefused,
@@ -42,6 +43,9 @@ def answer_request(names: Names, request: FetchRequest, private_hosts: AbstractS
         match request:
             case TxtRequest():
                 records = names.list_txt_records(parse_record_name(request.name), Deadline(FETCH_WORK_TIME_SECONDS))
+                return FoundRecords(records=records)
+            case CnameRequest():
+                records = names.list_cname_records(parse_domain_name(request.name), Deadline(FETCH_WORK_TIME_SECONDS))
                 return FoundRecords(records=records)
             case UrlRequest():
                 return _fetch(names, request, private_hosts)

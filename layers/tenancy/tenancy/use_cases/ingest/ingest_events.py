@@ -4,8 +4,8 @@ A request is admitted together with the number of its events, in one round trip 
 before it is admitted.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -33,7 +33,8 @@ from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
-from tenancy.use_cases.ingest.parsed_batch import ParsedBatch, RejectedEventsError
+from tenancy.use_cases.admission.domain_owners import DomainOwners
+from tenancy.use_cases.ingest.parsed_batch import ParsedBatch
 
 if TYPE_CHECKING:
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -94,17 +95,24 @@ class Ingest:
     """Takes requests with events: *gate* admits them, *queue* gets the events."""
 
     def __init__(
-        self, gate: AdmissionGate, queue: EventQueue, write_keys: "Callable[[], WriteKeys]", *, base_domain: str
+        self,
+        gate: AdmissionGate,
+        queue: EventQueue,
+        write_keys: "Callable[[], WriteKeys]",
+        *,
+        base_domain: str,
+        domain_owners: DomainOwners,
     ) -> None:
         """Open nothing yet.
 
         *write_keys* is called for the first write key, because it imports PostgreSQL's driver. *base_domain* is the
-        platform's own domain, in lower case.
+        platform's own domain, in lower case. *domain_owners* finds the organizations of other hosts.
         """
         self._gate = gate
         self._queue = queue
         self._write_keys = write_keys
         self._base_domain = base_domain
+        self._domain_owners = domain_owners
 
     def ingest(
         self, caller: Caller, request: IngestRequest, hooks: IngestHooks, *, now: datetime
@@ -132,9 +140,11 @@ class Ingest:
                 tenant, parsed, request.all_or_nothing, hooks, now, reserve_all=request.reserves_all
             )
             give_back = partial(self._gate.cancel, tenant, admission, reserved_at=now)
+            self._require_own_domain(tenant, request.mentions, give_back, now)
             parsed = _apply_retention(parsed, admission, all_or_nothing=request.all_or_nothing)
             if request.is_whole:
-                _require_whole(parsed, give_back)
+                with _giving_back(give_back):
+                    parsed.require_whole()
             require_room(admission, parsed, all_or_nothing=request.all_or_nothing)
             receipt = enqueue_events(self._queue, tenant, parsed, admission, give_back)
         return tenant, receipt
@@ -164,8 +174,21 @@ class Ingest:
             with hooks.audited(tenant):
                 self._admit(tenant, None, True, hooks, now)  # noqa: FBT003 - a Segment SDK's request
                 self._authorize(tenant, mentions)
+                self._require_own_domain(tenant, mentions, lambda: None, now)
         except (UnauthenticatedError, OrganizationInactiveError) as error:
             raise NotFoundError("There is no such project.") from error
+
+    def _require_own_domain(
+        self, tenant: Tenant, mentions: tuple[Mention, ...], give_back: Callable[[], None], now: datetime
+    ) -> None:
+        """Require that no host is a custom domain of another organization. Otherwise *give_back* is called.
+
+        A look-up takes a statement. So the admission comes first: write keys are public.
+        """
+        owners = self._domain_owners.find(mentions, now=now)
+        if owners:
+            with _giving_back(give_back):
+                resolve(tenant, mentions, base_domain=self._base_domain, domain_owners=owners).require_accepted()
 
     def _authorize(self, caller: Caller, mentions: tuple[Mention, ...]) -> Tenant:
         resolve(caller, mentions, base_domain=self._base_domain).require_accepted()
@@ -204,17 +227,12 @@ def _apply_retention(parsed: ParsedBatch, admission: Admission, *, all_or_nothin
     return parsed.hold_past(retention_days) if all_or_nothing else parsed.reject_past(retention_days)
 
 
-def _require_whole(parsed: ParsedBatch, give_back: Callable[[], None]) -> None:
-    """Require that the retention has rejected no event.
-
-    Otherwise *give_back* returns the reserved quota.
-
-    Raises:
-        RejectedEventsError: it has rejected an event.
-    """
+@contextmanager
+def _giving_back(give_back: Callable[[], None]) -> Iterator[None]:
+    """Return the reserved quota by *give_back* if the block refuses the request."""
     try:
-        parsed.require_whole()
-    except RejectedEventsError:
+        yield
+    except Refusal:
         give_back()
         raise
 

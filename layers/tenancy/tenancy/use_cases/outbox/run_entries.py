@@ -16,6 +16,7 @@ from tenancy.errors import InternalError, Refusal
 from tenancy.rules.durations import EXPORT_LINK_LIFETIME, OUTBOX_CLAIM_TIME, OUTBOX_FIRST_BACKOFF, OUTBOX_MAX_BACKOFF
 from tenancy.rules.mails import (
     TEMPLATES,
+    Mail,
     MailRefusedError,
     describe_larger_tier,
     describe_quota_effect,
@@ -38,6 +39,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.publish_standing import publish_standing
 
 if TYPE_CHECKING:
+    from tenancy.stores.aws.domain_executions import DomainExecutions
     from tenancy.stores.aws.event_bus import EventBus
     from tenancy.stores.aws.executions import Executions
     from tenancy.stores.aws.export_links import ExportLinks
@@ -72,6 +74,9 @@ class OutboxKind(StrEnum):
     FIRST_PASSWORD_MAIL = "first_password_mail"  # noqa: S105 - a kind
     EMAIL_DOMAIN_MISSING_MAIL = "email_domain_missing_mail"
     EMAIL_DOMAIN_WITHDRAWN_MAIL = "email_domain_withdrawn_mail"
+    CUSTOM_DOMAIN_MISSING_MAIL = "custom_domain_missing_mail"
+    CUSTOM_DOMAIN_WITHDRAWN_MAIL = "custom_domain_withdrawn_mail"
+    CUSTOM_DOMAIN_CERTIFICATE_MAIL = "custom_domain_certificate_mail"
     INVITATION_MAIL = "invitation_mail"
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - a kind
     PASSWORD_CHANGED_MAIL = "password_changed_mail"  # noqa: S105 - a kind
@@ -89,8 +94,8 @@ PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 class OutboxTargets:
     """The targets of outbox entries outside the database.
 
-    A function has the targets of its own entries. The sweep has all. *upgrade_url* is the link in mails about quotas,
-    *api_url* the start of the calls in mails with one-time tokens.
+    A function has the targets of its own entries. The sweep has all, and *domain_executions*, which no entry starts.
+    *upgrade_url* is the link in mails about quotas, *api_url* the start of links to the console and to images.
     """
 
     redis: Redis | None = None
@@ -98,6 +103,7 @@ class OutboxTargets:
     mailer: "Mailer | None" = None
     event_bus: "EventBus | None" = None
     executions: "Executions | None" = None
+    domain_executions: "DomainExecutions | None" = None
     export_links: "ExportLinks | None" = None
     upgrade_url: str | None = None
     api_url: str | None = None
@@ -262,16 +268,15 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
                 _require_target(targets.export_links).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME)
                 for name in names
             ]
-            _require_target(targets.mailer).send(
-                organization_id, render_mail(entry.kind, {**payload, "links": "\n".join(links)})
-            )
+            mail = render_mail(entry.kind, {**payload, "links": "\n".join(links)})
+            _send_branded(platform_db, targets, organization_id, mail)
         case OutboxKind.QUOTA_MAIL:
             values = {
                 **payload,
                 "effect": describe_quota_effect(payload["metric"]),
                 "larger_tier": describe_larger_tier(targets.upgrade_url),
             }
-            _require_target(targets.mailer).send(organization_id, render_mail(entry.kind, values))
+            _send_branded(platform_db, targets, organization_id, render_mail(entry.kind, values))
         case kind if kind in TEMPLATES:
             _send_mail(platform_db, targets, entry, now=now)
         case OutboxKind.DELETION_EXECUTION:
@@ -284,14 +289,26 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
 
 
 def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
-    organization_id, mailer = entry.organization_id, _require_target(targets.mailer)
+    organization_id = entry.organization_id
     if entry.kind in WITH_TOKENS:
         from tenancy.use_cases.people.mail_token import mail_one_time_token  # noqa: PLC0415 - as the module says
 
-        url = _require_target(targets.api_url)
+        mailer, url = _require_target(targets.mailer), _require_target(targets.api_url)
         mail_one_time_token(platform_db, mailer, organization_id, entry.kind, entry.payload, api_url=url, now=now)
+    elif entry.kind == OutboxKind.WELCOME_MAIL:
+        from tenancy.use_cases.outbox.send_mail import send_welcome_mail  # noqa: PLC0415 - as the module says
+
+        mailer, url = _require_target(targets.mailer), _require_target(targets.api_url)
+        send_welcome_mail(platform_db, mailer, organization_id, entry.payload, api_url=url)
     else:
-        mailer.send(organization_id, render_mail(entry.kind, entry.payload))
+        _send_branded(platform_db, targets, organization_id, render_mail(entry.kind, entry.payload))
+
+
+def _send_branded(platform_db: Database, targets: OutboxTargets, organization_id: UUID, mail: Mail) -> None:
+    from tenancy.use_cases.outbox.send_mail import send_mail  # noqa: PLC0415 - as the module says
+
+    mailer = _require_target(targets.mailer)
+    send_mail(platform_db, mailer, organization_id, mail, api_url=targets.api_url)
 
 
 def _require_target[T](target: T | None) -> T:

@@ -19,6 +19,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.one_time_tokens import find_one_time_token, update_token_digest
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
+from tenancy.use_cases.outbox.send_mail import send_mail
 
 RESET_REQUESTED: Final = "password.reset_requested"
 
@@ -53,7 +54,8 @@ def mail_one_time_token(
         if found.purpose is TokenPurpose.PASSWORD_RESET and "request_id" in payload and not found.is_mailed:
             _record_request(conn, organization_id, found, payload)
     values = _values_of(organization, found, token)
-    mailer.send(organization_id, render_mail(kind, {**values, "api_url": api_url}))
+    mail = render_mail(kind, {**values, "api_url": api_url})
+    send_mail(platform_db, mailer, organization_id, mail, api_url=api_url)
 
 
 def _values_of(organization: OwnOrganization, found: OneTimeToken, token: OpaqueToken) -> dict[str, str]:

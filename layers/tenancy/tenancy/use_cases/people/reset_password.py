@@ -21,6 +21,7 @@ from tenancy.use_cases.people.mailed_tokens import ChosenPassword, hash_password
 
 RESET: Final = "password.reset"
 PURPOSE: Final = TokenPurpose.PASSWORD_RESET
+NO_ADDRESS: Final = ""  # of no member
 
 
 def request_password_reset(
@@ -37,8 +38,9 @@ def request_password_reset(
     A member without a password gets it, too, unless its organization requires single sign-on.
 
     The caller learns nothing: the same statements run for an unknown address, and one outbox entry is inserted in each
-    case. The sweep finds no token for it, and mails nothing. An address gets at most 3 mails an hour. *request_id* and
-    *source_address* are for the audit record, which the sweep writes.
+    case. The sweep finds no token for it, and mails nothing. They also run for an organization that is unknown or
+    deleted, and change nothing. An address gets at most 3 mails an hour. *request_id* and *source_address* are for the
+    audit record, which the sweep writes.
 
     Raises:
         UnavailableError: the database is unreachable. The mail may be enqueued.
@@ -46,14 +48,13 @@ def request_password_reset(
     token_id = uuid4()
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = find_organization_of_tenant(conn, organization_id)
-        if organization is None or organization.status not in CHANGEABLE:
-            return
+        is_changeable = organization is not None and organization.status in CHANGEABLE
         delete_ended_tokens(conn, organization_id, before=now - ENDED_TOKEN_RETENTION)
         insert_reset(
             conn,
             organization_id,
             token_id,
-            email=email,
+            email=email if is_changeable else NO_ADDRESS,
             since=now - TOKEN_MAILS_TIME,
             most=TOKEN_MAILS_AN_HOUR,
             now=now,
@@ -66,6 +67,7 @@ def request_password_reset(
             token_id,
             request_id=request_id,
             source_address=source_address,
+            is_wanted=is_changeable,
             now=now,
         )
 

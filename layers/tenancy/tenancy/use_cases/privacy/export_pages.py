@@ -25,6 +25,9 @@ from tenancy.stores.postgres.exported_rows import (
     find_own_organization,
     list_apps,
     list_audit,
+    list_branding,
+    list_branding_images,
+    list_custom_domains,
     list_email_domains,
     list_keys,
     list_ledger,
@@ -71,6 +74,12 @@ def _usage(source: ExportSource, _: ExportPosition) -> SectionPage:
     with source.db.tenant_transaction(source.organization_id) as conn:
         days = list_daily_usage(conn, source.organization_id)
     return SectionPage(lines=_lines([asdict(day) for day in days]))
+
+
+def _at_once(list_rows: ListRows, source: ExportSource, _: ExportPosition) -> SectionPage:
+    """Read all rows of a table that has few."""
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        return SectionPage(lines=_lines(list_rows(conn, source.organization_id)))
 
 
 def _by_id(list_rows: ListRows, source: ExportSource, position: ExportPosition) -> SectionPage:
@@ -136,6 +145,9 @@ SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
         "apps": partial(_by_id, list_apps),
         "api_keys": partial(_by_id, list_keys),
         "email_domains": partial(_by_id, list_email_domains),
+        "branding": partial(_at_once, list_branding),
+        "branding_images": partial(_at_once, list_branding_images),
+        "custom_domains": partial(_by_id, list_custom_domains),
         "usage": _usage,
         "ledger": partial(_by_id, list_ledger),
         "audit_log": partial(_by_id, list_audit),

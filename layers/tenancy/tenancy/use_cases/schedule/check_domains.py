@@ -8,14 +8,8 @@ from uuid import UUID
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.audit_record import AuditRecord
-from tenancy.rules.email_domains import (
-    DOMAIN_WITHDRAWN,
-    DomainCheck,
-    EmailDomain,
-    ProofProblem,
-    assess_check,
-    withdrawal_at,
-)
+from tenancy.rules.domain_checks import DomainCheck, assess_check, withdrawal_at
+from tenancy.rules.email_domains import DOMAIN_WITHDRAWN, EmailDomain, ProofProblem
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
@@ -87,7 +81,8 @@ def _store(
     organization_id = due.organization_id
     if lock_email_domain(conn, organization_id, due.domain) != seen or seen.verified_at is None:
         return None
-    check = assess_check(seen, problem, now=now)
+    is_found = None if problem is ProofProblem.NO_DNS_ANSWER else problem is None
+    check = assess_check(seen.missing_since, is_found=is_found, now=now)
     update_domain_checked(conn, organization_id, due.domain, check)
     if check.is_withdrawn:
         record = AuditRecord.done(DOMAIN_WITHDRAWN, str(seen.id), SCHEDULER, now=now)

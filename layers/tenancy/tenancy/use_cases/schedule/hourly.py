@@ -14,6 +14,7 @@ from tenancy.use_cases.audit.prune_audit import prune_audit_logs
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
 from tenancy.use_cases.schedule.apply_retention import apply_retention
+from tenancy.use_cases.schedule.check_custom_domains import FindCertificates, check_custom_domains
 from tenancy.use_cases.schedule.check_domains import DomainChecks, check_domains
 from tenancy.use_cases.schedule.failures import collect_failures
 from tenancy.use_cases.schedule.notice_rotations import RotationNotices, notice_rotations
@@ -33,6 +34,7 @@ class HourlyStores:
     redis: Redis
     signer: Signer
     fetcher: Fetcher
+    find_certificates: FindCertificates
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class HourlyRun:
     last_uses_persisted: int | None = None
     rotations: RotationNotices = field(default_factory=RotationNotices)
     domains: DomainChecks = field(default_factory=DomainChecks)
+    custom_domains: DomainChecks = field(default_factory=DomainChecks)
     failures: list[Exception] = field(default_factory=list)
 
 
@@ -65,7 +68,7 @@ def run_hourly(
 
     *on_roll_up* gets the roll-up and the restored tombstones before the other steps start. Those steps are independent:
     a step that fails does not stop the others. If another roll-up is running, the steps that need its counts are
-    skipped. Checks of e-mail domains, which may be slow, come last and start while *has_time* is true.
+    skipped. Checks of domains, which may be slow, come last and start while *has_time* is true.
 
     Raises:
         UnavailableError, ClickHouseError: tombstones or roll-up failed. No other step was tried.
@@ -91,4 +94,9 @@ def run_hourly(
     with collect_failures(run.failures):
         run.domains = check_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
         run.failures += run.domains.failures
+    with collect_failures(run.failures):
+        run.custom_domains = check_custom_domains(
+            platform_db, stores.fetcher, stores.find_certificates, now=now, has_time=has_time
+        )
+        run.failures += run.custom_domains.failures
     return run

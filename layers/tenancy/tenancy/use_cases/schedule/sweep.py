@@ -20,6 +20,7 @@ from tenancy.stores.postgres.platform.quarantine import delete_quarantines
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.deletion.restart_deletions import RestartedDeletions, restart_deletions
+from tenancy.use_cases.domains.start_domain_work import start_domain_work
 from tenancy.use_cases.outbox.run_entries import (
     OutboxBacklog,
     OutboxKind,
@@ -55,6 +56,7 @@ class SweepRun:
     sessions_deleted: int = 0
     successors_deleted: int = 0
     sealed: Mapping[UUID, ChainLink] = field(default_factory=dict)
+    domains_started: int = 0
     deletions: RestartedDeletions | None = None
     outbox: OutboxRun = field(default_factory=OutboxRun)
     backlog: OutboxBacklog | None = None
@@ -115,6 +117,13 @@ def _sweep(
         run.successors_deleted = forget_successors(platform_db, now=now, has_time=lambda: has_time(LOGS_UNTIL))
     with collect_failures(run.failures):
         run.sessions_deleted = expire_sessions(platform_db, now=now, has_time=lambda: has_time(LOGS_UNTIL))
+    with collect_failures(run.failures):
+        if targets.domain_executions is not None:
+            starts = start_domain_work(
+                platform_db, targets.domain_executions, now=now, has_time=lambda: has_time(DELETIONS_UNTIL)
+            )
+            run.domains_started = starts.started
+            run.failures += starts.failures
     with collect_failures(run.failures):
         if targets.executions is not None:
             run.deletions = restart_deletions(

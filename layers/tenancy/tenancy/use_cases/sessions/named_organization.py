@@ -1,5 +1,6 @@
 """The organization of a request to log in, which may not exist."""
 
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 import msgspec
@@ -22,7 +23,7 @@ def find_or_pretend(platform_db: Database, named: NamedOrganization) -> UUID:
     found = find_named(platform_db, named)
     if found is not None:
         return found
-    names = [sorted(map(str, named.ids)), sorted(named.subdomains | named.confirming)]
+    names = [sorted(map(str, named.ids)), sorted(named.subdomains | named.confirming), sorted(named.all_domains)]
     return uuid5(PLATFORM_LOG, msgspec.json.encode(names).decode())
 
 
@@ -32,5 +33,7 @@ def is_named(platform_db: Database, named: NamedOrganization, organization_id: U
     Raises:
         UnavailableError: the database is unreachable.
     """
-    names_none = named.is_missing and not named.confirming
-    return names_none or find_named(platform_db, named) == organization_id
+    if named.is_empty:
+        return True
+    with_own = replace(named, ids=named.ids | {organization_id})
+    return find_named(platform_db, with_own) == organization_id

@@ -11,14 +11,20 @@ from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_
 from tenancy.rules.saml.connection import SamlConnection, ServiceProvider
 from tenancy.rules.saml.relay_state import relay_state_of, request_id_of
 from tenancy.rules.saml.request import redirect_url
-from tenancy.rules.sso.connection import OidcConnection
+from tenancy.rules.sso.connection import OidcConnection, host_of
 from tenancy.rules.sso.log_in import LOG_IN_HINT, SCOPES, BrowserSecret, StoredLogIn, challenge_of, with_query
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.listed_custom_domains import is_lost_domain
 from tenancy.stores.postgres.sso_log_ins import delete_expired_log_ins, insert_sso_log_in
 from tenancy.use_cases.sso.live_connection import find_live_connection
 
 OTHER_REDIRECT_URI_TEXT: Final = "The connection of the organization does not list this URL in `redirect_uris`."
+
+LOST_DOMAIN_TEXT: Final = (
+    "The host of this URL is a custom domain that the organization has lost. Remove the URL from `redirect_uris`, or "
+    "verify the domain again."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +53,27 @@ class StartedLogIn:
     secret: BrowserSecret
 
 
-def start_sso_log_in(platform_db: Database, asked: SsoStart, *, now: datetime) -> StartedLogIn:
-    """Store a log-in that begins, and return the URL of the provider for it.
-
-    All refusals run the same statements, except that of an unlisted `redirect_uri`.
+def require_connection(platform_db: Database, organization_id: UUID) -> None:
+    """Require that the organization has single sign-on, before its id is shown in a URL.
 
     Raises:
         SsoRefusedError: the organization is unknown, or has no single sign-on.
-        InvalidError: the connection does not list the redirect_uri.
+        UnavailableError: the database is unreachable.
+    """
+    with platform_db.tenant_transaction(organization_id) as conn:
+        if find_live_connection(conn, organization_id) is None:
+            raise SsoRefusedError(SsoFault.NO_CONNECTION)
+
+
+def start_sso_log_in(platform_db: Database, asked: SsoStart, *, now: datetime) -> StartedLogIn:
+    """Store a log-in that begins, and return the URL of the provider for it.
+
+    All refusals run the same statements, except those of a `redirect_uri`.
+
+    Raises:
+        SsoRefusedError: the organization is unknown, or has no single sign-on.
+        InvalidError: the connection does not list the redirect_uri, or its host is a custom domain that another
+            organization has proven, or that the organization has lost.
         UnavailableError: the database is unreachable.
     """
     state, secret = generate_token(TokenType.SSO_STATE, asked.organization_id), BrowserSecret.generate()
@@ -65,6 +84,9 @@ def start_sso_log_in(platform_db: Database, asked: SsoStart, *, now: datetime) -
         if asked.redirect_uri not in connection.settings.redirect_uris:
             error = FieldError(location=f"{QUERY}/redirect_uri", code="unknown", message=OTHER_REDIRECT_URI_TEXT)
             raise InvalidError(OTHER_REDIRECT_URI_TEXT, errors=[error])
+        if is_lost_domain(conn, asked.organization_id, host_of(asked.redirect_uri)):
+            error = FieldError(location=f"{QUERY}/redirect_uri", code="domain_lost", message=LOST_DOMAIN_TEXT)
+            raise InvalidError(LOST_DOMAIN_TEXT, errors=[error])
         delete_expired_log_ins(conn, asked.organization_id, before=now)
         log_in = StoredLogIn(
             state_digest=state.digest,

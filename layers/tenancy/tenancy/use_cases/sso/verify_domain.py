@@ -5,7 +5,8 @@ from datetime import datetime
 
 from tenancy.errors import FetchFault, NotFoundError, UnreachableUrlError
 from tenancy.rules.audit_record import Actor, AuditRecord
-from tenancy.rules.email_domains import DOMAIN_VERIFIED, EmailDomain, ProofProblem, next_check
+from tenancy.rules.domain_checks import next_check
+from tenancy.rules.email_domains import DOMAIN_VERIFIED, EmailDomain, ProofProblem
 from tenancy.rules.entitlements import require_flag
 from tenancy.rules.sso.connection import SSO_FLAG
 from tenancy.rules.tenant import AdmittedTenant

@@ -1,8 +1,9 @@
-"""The organization of a credential, looked up before the tenant is known.
+"""The organization of a credential or of a custom domain, looked up before the tenant is known.
 
 The functions in the database belong to the look-up role.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,6 +24,8 @@ FIND_MEMBER: Final = """
 """
 FIND_PLATFORM_KEY: Final = "SELECT credential_id, expires_at FROM find_platform_key(%s)"
 FIND_LIVE_PLATFORM_KEY: Final = "SELECT credential_id, expires_at FROM find_live_platform_key(%s)"
+
+FIND_DOMAIN_OWNERS: Final = "SELECT domain, organization_id FROM find_custom_domain_owners(%s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,11 @@ def find_live_platform_key(conn: Connection, credential_id: UUID) -> Operator | 
     """
     with conn.cursor(row_factory=class_row(Operator)) as cursor:
         return cursor.execute(FIND_LIVE_PLATFORM_KEY, (credential_id,)).fetchone()
+
+
+def find_domain_owners(conn: Connection, names: Collection[str]) -> dict[str, UUID]:
+    """Return the organizations whose active custom domains are among *names* (ASCII, lower case), by domain."""
+    return dict(conn.execute(FIND_DOMAIN_OWNERS, (list(names),)).fetchall())
 
 
 def _key_holder(*, tier: str, scopes: list[str], **columns: object) -> KeyHolder:

@@ -1,17 +1,33 @@
-"""The look-up from subdomains and ids to organizations, before an organization is known."""
+"""The look-up from ids, subdomains and custom domains to organizations, before an organization is known."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from tenancy.stores.postgres.client import Connection
 
 LIST_NAMED: Final = """
-    SELECT organization_id, subdomain FROM organization_names
-    WHERE organization_id = ANY(%s) OR subdomain = ANY(%s) LIMIT 2
+    WITH owned AS MATERIALIZED (SELECT domain, organization_id FROM find_custom_domain_owners(%s))
+    SELECT n.organization_id, n.subdomain,
+        ARRAY(SELECT domain FROM owned WHERE owned.organization_id = n.organization_id)
+    FROM organization_names AS n
+    WHERE n.organization_id = ANY(%s) OR n.subdomain = ANY(%s)
+        OR n.organization_id = ANY(ARRAY(SELECT organization_id FROM owned))
+    LIMIT 2
 """
 
 
-def list_named(conn: Connection, *, ids: Iterable[UUID], subdomains: Iterable[str]) -> list[tuple[UUID, str]]:
-    """Return id and subdomain of the organizations with one of these names, at most two."""
-    return conn.execute(LIST_NAMED, (list(ids), list(subdomains))).fetchall()
+class NamedRow(NamedTuple):
+    """An organization with a name in a request. *domains* are its active custom domains in the request."""
+
+    organization_id: UUID
+    subdomain: str
+    domains: Collection[str]
+
+
+def list_named(
+    conn: Connection, *, ids: Iterable[UUID], subdomains: Iterable[str], domains: Iterable[str]
+) -> list[NamedRow]:
+    """Return the organizations with one of these names, at most two."""
+    rows = conn.execute(LIST_NAMED, (list(domains), list(ids), list(subdomains)))
+    return [NamedRow(*row) for row in rows]

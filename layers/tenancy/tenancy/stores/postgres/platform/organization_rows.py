@@ -17,7 +17,9 @@ ERASED: Final = (
     "idempotent_requests", "audit_refusals", "audit_people", "quota_notices", "usage_reservations",
     "usage_totals", "usage_ledger", "measurements", "settlements", "tenant_usage", "tier_changes", "api_keys",
     "key_digests", "apps", "one_time_tokens", "refresh_tokens", "sessions", "sso_log_ins", "sso_assertions",
-    "sso_identities", "sso_connections", "users", "email_domains", "proven_email_domains", "organization_names",
+    "sso_identities", "sso_connections", "branding_images", "tenant_branding", "users", "email_domains",
+    "proven_email_domains", "custom_domains", "certificate_requests",
+    "listed_custom_domains", "organization_names",
 )  # fmt: skip
 # The anonymous remnant, its certificates, and the audit log, which holds ids.
 KEPT: Final = frozenset({"organizations", "deletion_certificates", "audit_log", "audit_heads", "audit_checkpoints"})

@@ -14,6 +14,7 @@ from tenancy.stores.postgres.client import Connection
 ENTRY_COLUMNS: Final = "id, organization_id, kind, payload, attempts"
 NEW_ENTRY_COLUMNS: Final = "organization_id, kind, payload, due_at"
 INSERT_ENTRY: Final = "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") VALUES (%s, %s, %s, %s)"
+INSERT_WANTED_ENTRY: Final = "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") SELECT %s, %s, %s, %s WHERE %s"
 INSERT_MAILS: Final = (
     "INSERT INTO outbox ("
     + NEW_ENTRY_COLUMNS
@@ -112,6 +113,13 @@ def insert_outbox_entry(
 ) -> None:
     """Insert an outbox entry that is due at *due_at*, in the transaction of its cause."""
     conn.execute(INSERT_ENTRY, (organization_id, kind, Jsonb(payload), due_at))
+
+
+def insert_wanted_entry(
+    conn: Connection, organization_id: UUID, kind: str, payload: dict[str, Any], *, due_at: datetime, is_wanted: bool
+) -> None:
+    """Insert an outbox entry if *is_wanted*, and otherwise execute the statement without an effect."""
+    conn.execute(INSERT_WANTED_ENTRY, (organization_id, kind, Jsonb(payload), due_at, is_wanted))
 
 
 def insert_outbox_entries(

@@ -1,0 +1,60 @@
+/** The verification of the audit log, call by call, and the seal to keep. Pure functions. */
+
+/** @typedef {import("./administration.d.ts").Verification} Verification */
+/** @typedef {{ sequence: number, seal: string }} Link */
+/**
+ * @typedef {object} Result
+ * @property {{ sequence: number, reason: string } | null} broken
+ * @property {number | null} first the sequence of the first entry that was verified, null without entries
+ * @property {number} count of entries
+ * @property {number} unsealed entries that have no seal yet
+ * @property {boolean} isCut retention has cut the beginning, and a signed checkpoint stands for it
+ * @property {Link | null} link the seal to keep
+ */
+
+const KEPT = /^\s*(\d{1,19})\s*[:,;\s]\s*([0-9a-f]{64})\s*$/i;
+
+/**
+ * Verify the log after *after*, until its end or the first break.
+ * @param {(after: Link | null) => Promise<Verification>} ask one call of the API
+ * @param {Link | null} after
+ * @param {(sequence: number) => void} onProgress called with the last sequence that was verified
+ * @returns {Promise<Result>}
+ */
+export async function verifyChain(ask, after, onProgress) {
+  const result = { first: /** @type {number | null} */ (null), count: 0, isCut: false };
+  for (let link = after; ; ) {
+    const part = await ask(link);
+    result.isCut ||= part.checkpoint !== null;
+    const hasEntries = part.last_sequence >= part.first_sequence;
+    if (hasEntries) {
+      result.first ??= part.first_sequence;
+      result.count += part.last_sequence - part.first_sequence + 1;
+      onProgress(part.last_sequence);
+    }
+    const last = hasEntries ? { sequence: part.last_sequence, seal: part.last_seal } : link;
+    const isStuck = last?.sequence === link?.sequence;
+    if (part.broken || part.is_complete || isStuck) {
+      return { ...result, broken: part.broken, unsealed: part.unsealed, link: part.broken ? null : last };
+    }
+    link = last;
+  }
+}
+
+/**
+ * Return a seal with its place as a text to keep.
+ * @param {Link} link
+ */
+export function linkText({ sequence, seal }) {
+  return `${sequence}:${seal}`;
+}
+
+/**
+ * Return the seal in a kept text. Null is none.
+ * @param {string} text
+ * @returns {Link | null}
+ */
+export function parseLink(text) {
+  const found = KEPT.exec(text);
+  return found && { sequence: Number(found[1]), seal: found[2].toLowerCase() };
+}

@@ -1,0 +1,109 @@
+/** The session of this tab: its member and its organization. */
+
+import { ApiError, refreshSession, request, useTokens } from "./api.js";
+import { inTurn } from "./session_lock.js";
+
+/** @typedef {import("./types.d.ts").Me} Me */
+
+const CHANNEL = "console-session";
+const SHARED_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\]|api\..+|.+\.execute-api\..+)$/;
+const SIGNED_OUT = "signed-out";
+const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
+
+const session = { me: /** @type {Me | null} */ (null) };
+
+/** Return the organization that the URL names on a shared host: its id or subdomain. */
+export function namedOrganization() {
+  return new URLSearchParams(location.search).get("organization");
+}
+
+/** Tell whether the host may name an organization: a host of its own, and not that of the API. */
+export function hostNamesOrganization() {
+  return !SHARED_HOST.test(location.hostname);
+}
+
+/** @returns {Me | null} */
+export function currentMember() {
+  return session.me;
+}
+
+/** @param {string | null} permission */
+export function may(permission) {
+  return permission === null || Boolean(session.me?.permissions.includes(permission));
+}
+
+/** Find the session of the cookie, and return its member. Null is none, or one of another organization than the URL's. */
+export async function findSession() {
+  if (!(await refreshSession())) return null;
+  return readMember();
+}
+
+/** @returns {Promise<Me | null>} */
+export async function readMember() {
+  /** @type {Me} */
+  const me = await request("GET", "me");
+  if (!isNamed(me)) {
+    forget();
+    return null;
+  }
+  session.me = me;
+  return me;
+}
+
+/**
+ * Tell whether the URL names the organization of *me*, or none.
+ * @param {Me} me
+ */
+export function isNamed({ organization }) {
+  const named = namedOrganization()?.toLowerCase();
+  return !named || named === organization.id || named === organization.subdomain;
+}
+
+/**
+ * Sign in with a password.
+ * @param {{ email: string, password: string, organization: string | null }} given
+ */
+export async function signIn({ email, password, organization }) {
+  const body = { email, password, ...(organization ? { organization } : {}) };
+  await begin("auth/token", body);
+}
+
+/**
+ * Begin a session with a route that answers tokens.
+ * @param {string} path
+ * @param {Record<string, unknown>} body
+ */
+export async function begin(path, body) {
+  await inTurn(async () => useTokens(await request("POST", path, { isPublic: true, body })));
+}
+
+/** Sign out here and in the other tabs. An answer that never comes leaves the session to its end. */
+export async function signOut() {
+  await inTurn(() => request("POST", "auth/logout", { isPublic: true, body: {} }));
+  forget();
+  channel?.postMessage(SIGNED_OUT);
+}
+
+/** Forget the member in this tab. */
+export function forget() {
+  useTokens(null);
+  session.me = null;
+}
+
+/**
+ * Call *listener* when another tab signs out.
+ * @param {() => void} listener
+ */
+export function onSignOutElsewhere(listener) {
+  channel?.addEventListener("message", (event) => {
+    if (event.data === SIGNED_OUT) listener();
+  });
+}
+
+/**
+ * Tell whether a refusal says that the request names no organization.
+ * @param {unknown} error
+ */
+export function lacksOrganization(error) {
+  return error instanceof ApiError && error.fields.some((each) => each.location === "body/organization");
+}

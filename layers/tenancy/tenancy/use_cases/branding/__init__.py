@@ -1,0 +1,1 @@
+"""The branding of an organization: read and change it, and serve its images."""

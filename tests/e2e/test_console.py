@@ -1,0 +1,45 @@
+"""The console in headless Chromium, on the deployed stack.
+
+A scenario is a program in `tests/node/console`, which `harness.mjs` explains. To add one, write `<name>.mjs` there, and
+a test here that calls `run_console("<name>", …)` with the organizations that it needs. `CONSOLE_PICTURES=<folder>`
+stores pictures of each inspected state, and of the pages of a failure. Few long scenarios cost less than many short.
+"""
+
+import re
+
+from tenancy.rules.permissions import ROLES
+from tests.e2e.conftest import RunConsole
+from tests.e2e.deployed import Organization
+from tests.given import ROOT
+
+WEB = ROOT / "functions" / "console" / "web"
+PUBLIC = {"accept", "reset", "sign-in"}  # pages without a session
+
+
+def test_usage_shows_the_first_event_and_the_month(run_console: RunConsole, acme: Organization) -> None:
+    run_console("usage", acme=acme)
+
+
+def test_keys_are_created_rotated_and_revoked(run_console: RunConsole, acme: Organization) -> None:
+    run_console("keys", acme=acme)
+
+
+def test_sessions_begin_end_and_come_back(run_console: RunConsole, acme: Organization, globex: Organization) -> None:
+    run_console("sessions", acme=acme, globex=globex)
+
+
+def test_organization_is_read_changed_and_deleted(run_console: RunConsole, acme: Organization) -> None:
+    run_console("organization", acme=acme)
+
+
+def test_each_page_is_light_and_sound_for_each_role(run_console: RunConsole, globex: Organization) -> None:
+    entries = re.findall(r'\{ name: "([\w-]+)".* needs: (?:"([\w:]+)"|null) \}', (WEB / "pages.js").read_text())
+    pages = [{"name": name, "needs": needs or None} for name, needs in entries]
+    assert {page["name"] for page in pages} | PUBLIC == {path.stem for path in (WEB / "pages").glob("*.js")}
+
+    roles = {name: sorted(permissions) for name, permissions in ROLES.items()}
+    run_console("every_page", globex=globex, more={"pages": pages, "roles": roles})
+
+
+def test_flows_work_by_keyboard_alone(run_console: RunConsole, globex: Organization) -> None:
+    run_console("keyboard", globex=globex)

@@ -1,0 +1,178 @@
+// The parts of the browser tests of the console. A scenario is a program: node console/<scenario>.mjs < given.json
+//
+//   import { run } from "./harness.mjs";
+//   await run(async ({ given, open, inspect }) => {
+//     const page = await open(given.acme);            // a browser of its own, at acme's subdomain
+//     await signIn(page, given.acme);
+//     await page.getByRole("link", { name: "Keys" }).click();
+//     await inspect(page, "keys");                    // axe-core and width, light and dark, 320 and 1,280 px
+//   });
+//
+// `run` fails for an error of a page, a refused policy, and a request to another origin. With CONSOLE_PICTURES=<folder>
+// `inspect` also stores pictures.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { launch } from "../browser.mjs";
+
+const AXE = readFileSync(join(import.meta.dirname, "..", "node_modules", "axe-core", "axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const WIDE = { width: 1280, height: 800 };
+const NARROW = { width: 320, height: 640 };
+// Contrast depends on the look, everything else on the width.
+const INSPECTIONS = [
+  [WIDE, "light", null],
+  [NARROW, "dark", null],
+  [WIDE, "dark", ["color-contrast"]],
+  [NARROW, "light", ["color-contrast"]],
+];
+const PICTURES = process.env.CONSOLE_PICTURES;
+const loaded = new Map();
+const PATIENCE_MS = 30_000; // only a failure waits so long
+
+// Runs a scenario in one Chromium, and prints its result as JSON.
+export async function run(scenario) {
+  const given = JSON.parse(await text(process.stdin));
+  const browser = await launch();
+  const faults = [];
+  const pages = [];
+  // Opens the console in a browser context of its own. `at` is the page with its query.
+  const open = async (organization, at = "", options = {}) => {
+    const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", reducedMotion: "reduce", ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    pages.push(page);
+    const base = consoleOf(given, organization);
+    page.on("pageerror", (error) => faults.push(`${page.url()}: ${error.stack}`));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
+    });
+    page.on("request", (request) => {
+      if (request.isNavigationRequest()) return; // to the provider of single sign-on and back
+      const { origin, protocol } = new URL(request.url());
+      if (protocol.startsWith("http") && origin !== new URL(base).origin) faults.push(`a request to ${request.url()}`);
+    });
+    page.on("response", async (response) => {
+      if (!response.url().startsWith(base)) return;
+      const { responseBodySize } = await response.request().sizes(); // below 0 from the cache
+      loaded.set(page, (loaded.get(page) ?? 0) + Math.max(0, responseBodySize));
+    });
+    await page.goto(base + at);
+    await page.locator(".door, .frame").waitFor();
+    return page;
+  };
+  try {
+    const result = await scenario({ given, open, inspect, browser });
+    assert.deepEqual(faults, []);
+    console.log(JSON.stringify(result ?? {}));
+  } catch (error) {
+    if (PICTURES) await Promise.all(pages.map((page, at) => picture(page, `failed-${at}`).catch(() => null)));
+    throw new Error(`${error.stack}\nat ${pages.map((page) => page.url())}\nfaults: ${faults.join("\n")}`);
+  } finally {
+    await browser.close();
+  }
+}
+
+// The address of the console at an organization's subdomain, or at the API's own host without one.
+export function consoleOf(given, organization) {
+  const url = new URL(given.console_url);
+  if (organization) url.hostname = `${organization.subdomain}.attribution.localhost`;
+  return url.href;
+}
+
+// The bytes of the console's own files that a page has loaded, as they were sent.
+export function bytesOf(page) {
+  return loaded.get(page);
+}
+
+// Signs in on the page `sign-in`, and waits for the page behind it.
+export async function signIn(page, { admin_email: email, admin_password: password }, heading = "Usage") {
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
+}
+
+// Checks the page as it is: no violation of axe-core, and nothing wider than the window. `most` bounds the combinations
+// of width and look: the first two have both widths and both looks.
+export async function inspect(page, name, most = INSPECTIONS.length) {
+  for (const [size, colorScheme, rules] of INSPECTIONS.slice(0, most)) {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    if (PICTURES) await picture(page, `${name}-${size.width}-${colorScheme}`);
+    const where = `${name}, ${size.width} px, ${colorScheme}`;
+    assert.deepEqual(await violationsOf(page, rules), [], where);
+    const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${where}: ${wide} px too wide`);
+  }
+  await page.setViewportSize(WIDE);
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+}
+
+async function violationsOf(page, rules) {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
+  const found = await page.evaluate(
+    ([tags, only]) => window.axe.run(document, { runOnly: only ? { type: "rule", values: only } : { type: "tag", values: tags } }),
+    [RULES, rules],
+  );
+  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+}
+
+async function picture(page, name) {
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+}
+
+// Presses Tab until the element with this role and name has the focus, as a person without a mouse does.
+export async function tabTo(page, role, name, presses = 60) {
+  const wanted = page.getByRole(role, { name, exact: true }).first();
+  for (let press = 0; press < presses; press += 1) {
+    if (await wanted.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`Tab does not reach the ${role} ${name}.`);
+}
+
+// Returns the first value of `ask` that is true.
+export async function until(ask) {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const value = await ask();
+    if (value) return value;
+    await sleep(200);
+  }
+  throw new Error(`It never happened: ${ask}`);
+}
+
+// Calls the API without the browser.
+export async function call(given, method, path, credential, body) {
+  const headers = { "Content-Type": "application/json", ...(credential ? { Authorization: `Bearer ${credential}` } : {}) };
+  const answer = await fetch(given.api_url + path, { method, headers, body: body && JSON.stringify(body) });
+  const content = await answer.text();
+  return { status: answer.status, document: content ? JSON.parse(content) : null };
+}
+
+// Returns the one-time token in a mail to an address, which is not the token *before*. The sweep sends mails.
+export async function mailedToken(given, address, before) {
+  return until(async () => {
+    await fetch(given.sweep_url, { method: "POST", body: "{}" });
+    const { messages } = await (await fetch(given.mailbox_url)).json();
+    const mails = Object.values(messages).flat().map((mail) => JSON.stringify(mail)).filter((mail) => mail.includes(address));
+    return mails.map((mail) => /ot_[0-9A-Za-z]+/.exec(mail)?.[0]).find((token) => token && token !== before);
+  });
+}
+
+// Sends events with a write key: `count` of them, on the present day.
+export async function sendEvents(given, writeKey, count, name = "Signed Up") {
+  const events = Array.from({ length: count }, (_, at) => ({
+    event_type: "track",
+    event_name: name,
+    event_id: `${name}-${at}-${Date.now()}`,
+    device_id: `device-${at}`,
+    platform: "web",
+    event_timestamp: new Date().toISOString(),
+  }));
+  return call(given, "POST", "/events", writeKey, { events });
+}

@@ -1,0 +1,193 @@
+// Events, members, apps, privacy and settings: the live list, a trace, an invitation that is accepted, an erasure, and
+// the deletion of the organization at the end.
+import assert from "node:assert/strict";
+import { bytesOf, call, inspect, mailedToken, run, sendEvents, signIn, tabTo, until } from "./harness.mjs";
+
+const BUDGET_BYTES = 200_000;
+const HOSTILE = `<img src=x onerror="alert(1)">`;
+const PASSWORD = "seventeen purple bicycles";
+
+await run(async ({ given, open }) => {
+  const { acme } = given;
+  const page = await open(acme, "events");
+  await signIn(page, acme, "Events");
+
+  // Events: none, then some by themselves. Later ones wait.
+  await page.getByText("No events yet").waitFor();
+  await inspect(page, "events-none");
+  assert.equal((await sendEvents(given, acme.write_key, 3, "Signed Up")).status, 200);
+  const opener = page.getByRole("button", { name: /, Signed Up$/ });
+  await opener.first().waitFor();
+  assert.equal(await opener.count(), 3);
+  assert.equal((await sendEvents(given, acme.write_key, 2, HOSTILE)).status, 200);
+  const later = page.getByRole("button", { name: `, ${HOSTILE}` });
+  const waiting = page.getByRole("button", { name: "2 new" });
+  await waiting.waitFor();
+  assert.equal(await later.count(), 0);
+  await inspect(page, "events-waiting");
+  await waiting.press("Enter");
+  await later.first().waitFor();
+
+  // A row opens its JSON by keyboard alone. The URL has it.
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await tabTo(page, "button", "Copy the JSON", 3);
+  const details = page.getByRole("region", { name: "The event" });
+  const shown = JSON.parse(await details.getByLabel("JSON of the event").textContent());
+  assert.equal(new URL(page.url()).searchParams.get("event"), shown.event_id);
+  await inspect(page, "event-details");
+  await page.keyboard.press("Escape");
+  await details.waitFor({ state: "hidden" });
+
+  // Filters are in the URL, and come back.
+  await page.keyboard.press("/");
+  await page.keyboard.type("Signed Up");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Remove the filter Name: Signed Up" }).waitFor();
+  await later.first().waitFor({ state: "detached" });
+  assert.match(page.url(), /event_name=Signed\+Up/);
+  await inspect(page, "events-filtered");
+
+  // Where is my event?
+  await page.getByRole("button", { name: "Where is my event?" }).click();
+  const trace = page.getByRole("dialog", { name: "Where is my event?" });
+  await trace.getByRole("button", { name: "Find" }).click();
+  await trace.getByText("Enter at least one id.").waitFor();
+  await trace.getByLabel("Ids of events").fill(`${shown.event_id}\nnowhere`);
+  await trace.getByRole("button", { name: "Find" }).click();
+  await trace.getByText("Stored", { exact: true }).waitFor();
+  await trace.getByText("Unknown", { exact: true }).waitFor();
+  await inspect(page, "trace");
+  await trace.getByRole("button", { name: `Open ${shown.event_id}` }).click();
+  await details.getByLabel("JSON of the event").waitFor();
+  await page.reload();
+  await details.getByLabel("JSON of the event").waitFor();
+  assert.ok(bytesOf(page) < BUDGET_BYTES, `${bytesOf(page)} bytes`);
+
+  // Members: invite, and accept.
+  await page.getByRole("link", { name: "Members" }).click();
+  await page.getByRole("rowheader", { name: /admin@/ }).waitFor();
+  const address = `vera@${acme.subdomain}.example`;
+  await page.getByRole("heading", { name: "Members", level: 1 }).focus();
+  await tabTo(page, "button", "Invite a member");
+  await page.keyboard.press("Enter");
+  const invite = page.getByRole("dialog", { name: "Invite a member" });
+  await page.keyboard.press("Enter");
+  await invite.locator(".fault:visible").waitFor();
+  await inspect(page, "invite");
+  await page.keyboard.type(address);
+  await page.keyboard.press("Enter");
+  await page.getByRole("rowheader", { name: new RegExp(address) }).waitFor();
+  const first = await mailedToken(given, address);
+  await page.getByRole("button", { name: `Send again to ${address}` }).click();
+  const invitation = await mailedToken(given, address, first);
+  await inspect(page, "members");
+  const viewer = await open(acme, `accept#token=${invitation}`);
+  await viewer.getByLabel("Name").fill("Vera Viewer");
+  await viewer.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await viewer.getByRole("button", { name: "Accept the invitation" }).click();
+  await viewer.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
+
+  // A viewer sees what the role may see.
+  const entries = await viewer.getByRole("navigation", { name: "Pages" }).getByRole("link").allTextContents();
+  assert.deepEqual(entries, ["Usage", "Settings"]);
+  await viewer.getByRole("link", { name: "Settings" }).click();
+  await viewer.getByText("Your role may not delete Acme.").waitFor();
+  assert.equal(await viewer.getByLabel("Days until a key is to be rotated").count(), 0);
+  await inspect(viewer, "settings-viewer");
+  await viewer.goto(viewer.url().replace("settings", "members"));
+  await viewer.getByText("You may not see this page").waitFor();
+
+  // Another role, and no more.
+  await page.reload();
+  await page.getByLabel("Role of Vera Viewer").selectOption("analyst");
+  const role = page.getByRole("dialog", { name: "Change the role" });
+  await inspect(page, "change-role");
+  await role.getByRole("button", { name: "Change the role" }).click();
+  await page.getByText("Vera Viewer is Analyst.").waitFor();
+  await viewer.reload();
+  await viewer.getByRole("rowheader", { name: /Vera Viewer/ }).waitFor();
+  assert.equal(await viewer.getByRole("combobox").count(), 0);
+  assert.equal(await viewer.getByRole("button", { name: "Invite a member" }).count(), 0);
+  await viewer.getByRole("link", { name: "Settings" }).click();
+  await viewer.getByRole("button", { name: "Sign out everywhere" }).click();
+  await viewer.getByRole("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
+  await viewer.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByRole("button", { name: "Actions for Vera Viewer" }).click();
+  await page.getByRole("button", { name: "Remove the member" }).click();
+  const remove = page.getByRole("dialog", { name: "Remove the member" });
+  await remove.getByLabel(/Type the address/).fill(address);
+  await remove.getByRole("button", { name: "Remove the member" }).click();
+  await page.getByRole("rowheader", { name: /Vera/ }).waitFor({ state: "detached" });
+
+  // Apps.
+  await page.getByRole("link", { name: "Apps" }).click();
+  await page.getByRole("button", { name: "Create app" }).click();
+  const create = page.getByRole("dialog", { name: "Create app" });
+  await create.getByLabel("Name").fill("Shop");
+  await create.getByRole("button", { name: "Create app" }).click();
+  await create.locator(".fault:visible").waitFor();
+  await inspect(page, "create-app");
+  await create.getByLabel("Platform").fill("ios");
+  await create.getByRole("button", { name: "Create app" }).click();
+  await page.getByRole("button", { name: "Actions for Shop" }).click();
+  await inspect(page, "apps");
+  await page.getByRole("button", { name: "Change app" }).click();
+  const change = page.getByRole("dialog", { name: "Change app" });
+  await change.getByLabel("Name").fill("Shop 2");
+  await change.getByRole("button", { name: "Change app" }).click();
+  await page.getByRole("button", { name: "Actions for Shop 2" }).click();
+  await page.getByRole("button", { name: "Delete app" }).click();
+  const deletion = page.getByRole("dialog", { name: "Delete app" });
+  await deletion.getByText("It has no live keys.").waitFor();
+  await deletion.getByLabel("Type the name: Shop 2").fill("Shop 2");
+  await deletion.getByRole("button", { name: "Delete app" }).click();
+  await page.getByRole("rowheader", { name: "Shop 2" }).waitFor({ state: "detached" });
+
+  // Privacy: an export and an erasure.
+  await page.getByRole("link", { name: "Privacy" }).click();
+  await page.getByText("No exports yet").waitFor();
+  await page.getByRole("button", { name: "Request an export" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Request an export" }).click();
+  await page.getByText("Being written").waitFor();
+  await page.getByRole("button", { name: "Erase a data subject" }).click();
+  await page.getByLabel("Id", { exact: true }).fill("device-1");
+  await inspect(page, "erase");
+  await page.getByRole("button", { name: "Go on" }).click();
+  const erase = page.getByRole("dialog", { name: "Erase the data subject" });
+  await erase.getByLabel("Type the id: device-1").fill("device-2");
+  await erase.getByRole("button", { name: "Erase the data subject" }).click();
+  await erase.getByText("The name differs.").waitFor();
+  await inspect(page, "erase-confirm");
+  await erase.getByLabel("Type the id: device-1").fill("device-1");
+  await erase.getByRole("button", { name: "Erase the data subject" }).click();
+  await page.getByRole("cell", { name: "A device" }).waitFor();
+  await inspect(page, "privacy");
+
+  // Settings: rotation, a new password, and the end of the organization.
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByLabel("Days until a key is to be rotated").fill("30");
+  await page.getByRole("button", { name: "Save the rotation" }).click();
+  await page.getByText("to be rotated 30 days after").waitFor();
+  await page.getByLabel("Present password", { exact: true }).fill("wrong");
+  await page.getByLabel("New password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.locator(".fault:visible").waitFor();
+  await inspect(page, "settings");
+  await page.getByLabel("Present password", { exact: true }).fill(acme.admin_password);
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.getByText("The password is changed.").waitFor();
+  await page.getByRole("button", { name: "Delete the organization" }).click();
+  const end = page.getByRole("dialog", { name: "Delete the organization" });
+  await end.getByLabel("Reason").fill("The contract has ended.");
+  await end.getByLabel(/Type the name of the organization/).fill("Globex");
+  await end.getByRole("button", { name: "Delete the organization" }).click();
+  await end.getByText("The name differs.").waitFor();
+  await inspect(page, "delete");
+  await end.getByLabel(/Type the name of the organization/).fill("Acme");
+  await end.getByRole("button", { name: "Delete the organization" }).click();
+  await page.getByRole("heading", { name: "Acme is deleted" }).waitFor();
+  await inspect(page, "deleted");
+  await until(async () => (await call(given, "GET", "/usage", acme.secret_key)).status === 403);
+  return { bytes: bytesOf(page) };
+});

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatBytes, formatRelative, formatUtcDay, formatUtcDays } from "../../../../functions/console/web/format.js";
+
+const NOW = new Date("2026-11-16T12:00:00Z");
+
+test("bytes have the unit that keeps them short", () => {
+  assert.equal(formatBytes(0), "0 B");
+  assert.equal(formatBytes(1_536), "1.5 KiB");
+  assert.equal(formatBytes(10 * 1024 ** 3), "10 GiB");
+  assert.equal(formatBytes(5_000 * 1024 ** 4), "5,000 TiB");
+});
+
+test("days are those of UTC in every zone", () => {
+  assert.match(formatUtcDay("2026-11-01"), /November 1|1 November/);
+  assert.match(formatUtcDays("2026-11-01", "2026-12-01"), /1.*30.*2026/);
+});
+
+test("times are seen from now", () => {
+  assert.equal(formatRelative("2026-11-16T11:58:00Z", NOW), "2 minutes ago");
+  assert.equal(formatRelative("2026-11-16T15:00:00Z", NOW), "in 3 hours");
+  assert.equal(formatRelative("2026-11-15T12:00:00Z", NOW), "yesterday");
+  assert.equal(formatRelative(NOW, NOW), "now");
+});

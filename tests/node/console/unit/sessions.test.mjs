@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createdWriteKey, keepCreatedKey } from "../../../../functions/console/web/created_keys.js";
+import { refreshSession, request, SignedOutError, useTokens } from "../../../../functions/console/web/api.js";
+
+const tokenOf = (organization_id, sub) => {
+  const claims = Buffer.from(JSON.stringify({ organization_id, sub })).toString("base64url");
+  return { access_token: `e30.${claims}.c2ln`, expires_in: 900 };
+};
+
+/** Lets the cookie be that of `tokens`, and returns the paths of all calls. */
+function serve(tokens) {
+  const paths = [];
+  globalThis.fetch = async (url) => {
+    paths.push(new URL(url).pathname.split("/").at(-1));
+    return Response.json(tokens);
+  };
+  return paths;
+}
+
+test("a renewal by the cookie of another organization is no session", async () => {
+  useTokens(tokenOf("acme", "ada"));
+  serve(tokenOf("globex", "ada"));
+
+  assert.equal(await refreshSession(), false);
+});
+
+test("a renewal by the cookie of another member is no session", async () => {
+  useTokens(tokenOf("acme", "ada"));
+  serve(tokenOf("acme", "bob"));
+
+  assert.equal(await refreshSession(), false);
+});
+
+test("no request goes out with the session of another organization", async () => {
+  useTokens({ ...tokenOf("acme", "ada"), expires_in: 0 });
+  const paths = serve(tokenOf("globex", "ada"));
+
+  await assert.rejects(request("GET", "usage"), SignedOutError);
+
+  assert.deepEqual(paths, ["refresh"]);
+});
+
+test("the own session is renewed", async () => {
+  useTokens({ ...tokenOf("acme", "ada"), expires_in: 0 });
+  const paths = serve(tokenOf("acme", "ada"));
+
+  await request("GET", "usage");
+
+  assert.deepEqual(paths, ["refresh", "usage"]);
+});
+
+test("a created key is forgotten with its session", () => {
+  useTokens(tokenOf("acme", "ada"));
+  keepCreatedKey({ type: "write", key: "wk_1" });
+  useTokens(tokenOf("acme", "ada"));
+  const kept = createdWriteKey();
+
+  useTokens(tokenOf("globex", "ada"));
+
+  assert.deepEqual([kept, createdWriteKey()], ["wk_1", null]);
+});
+
+test("a secret key is not kept", () => {
+  useTokens(null);
+  keepCreatedKey({ type: "secret", key: "sk_1" });
+
+  assert.equal(createdWriteKey(), null);
+});
