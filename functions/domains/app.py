@@ -74,7 +74,7 @@ def show(domain: DomainName) -> dict[str, Any]:
 @for_tenants(DOMAINS_WRITE)
 @answers(CustomDomainAnswer, NotInTierError, DomainTakenError, ConflictError)
 def verify(domain: DomainName) -> dict[str, Any]:
-    """Look for the DNS records of a custom domain now, and go on with what they allow."""
+    """Look for the DNS records of a custom domain now, and start or continue its set-up."""
     tenant = tenant_of(app)
     actor, now = actor_of(request_of(app), tenant), datetime.now(UTC)
     base_domain = settings.base_domain

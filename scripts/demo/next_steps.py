@@ -30,7 +30,7 @@ def list_calls(stack: Stack, organization: DemoOrganization) -> list[str]:
 
 
 def describe_sign_in(stack: Stack, organization: DemoOrganization) -> str:
-    """Return the console's address for *organization*, and with what to sign in. The stack is on this machine only."""
+    """Return the console's address for *organization*, with its administrator's password. The stack is local."""
     address = f"{stack.console_url}?organization={organization.subdomain}"
     return f"{address} with {organization.admin_email} and the password {organization.admin_password}"
 

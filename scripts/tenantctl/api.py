@@ -39,7 +39,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A key or an access token. Its *description* says what it is and where it comes from."""
+    """A key or an access token. Its *description* has its kind and its source."""
 
     text: str = field(repr=False)
     description: str

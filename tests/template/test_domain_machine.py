@@ -1,4 +1,4 @@
-"""The state machine of custom domains: its states, its retries, and what it keeps."""
+"""The state machine of custom domains: its states, its retries, and its data."""
 
 import json
 from datetime import timedelta

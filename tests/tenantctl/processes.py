@@ -21,7 +21,7 @@ SECRET_KEY = "sk_of_acme"
 
 
 class Done:
-    """What a process has written, and its exit code."""
+    """The output of a process, and its exit code."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code = code

@@ -1,4 +1,4 @@
-"""What reaches the terminal: no escape sequence of an organization, and none at all without a terminal."""
+"""Output has no escape sequence of an organization, and none at all without a terminal."""
 
 import json
 import re

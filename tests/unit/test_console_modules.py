@@ -1,4 +1,4 @@
-"""The modules of the console: their types, their pure functions, their size, and what they never do."""
+"""The modules of the console: types, pure functions, size, and forbidden calls."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Transitions of a claim of a custom domain, in any order: what is true of each claim."""
+"""Transitions of a claim of a custom domain, in any order, keep each claim valid."""
 
 from collections.abc import Callable
 from contextlib import suppress
