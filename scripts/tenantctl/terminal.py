@@ -139,8 +139,8 @@ class Terminal:
             return
         if not sys.stdin.isatty():
             raise CommandError.usage(f"To {visible(action)} without a terminal, add --yes.")
-        print(f"To {visible(action)}, type {what}, {visible(expected)}: ", end="", file=sys.stderr, flush=True)
         try:
+            print(f"To {visible(action)}, type {what}, {visible(expected)}: ", end="", file=sys.stderr, flush=True)
             typed = sys.stdin.readline().strip()
         except KeyboardInterrupt:
             print("\nNothing was done.", file=sys.stderr)

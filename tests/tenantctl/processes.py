@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -107,7 +108,7 @@ class Tenantctl:
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
-            preexec_fn=_control_terminal,  # noqa: PLW1509 - one system call, so that Ctrl-C is a signal
+            preexec_fn=_control_terminal,  # noqa: PLW1509 - two system calls, so that Ctrl-C is a signal
         )
         os.close(terminal)
         answers = typed.splitlines(keepends=True)
@@ -126,6 +127,7 @@ class Tenantctl:
 
 
 def _control_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that starts the tests in the background ignores it
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
