@@ -9,10 +9,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # The environment is made anew when its interpreter is gone.
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)
 
-.PHONY: broken help up down demo test prove test-sam test-upgrade lint openapi bench build deploy
+.PHONY: broken help up down demo test prove test-clickhouse test-sam test-upgrade lint openapi bench build deploy
 
 help:  ## Show this
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
 
 .venv/.synced: uv.lock pyproject.toml .python-version scripts/setup.py scripts/progress.py $(BROKEN)
 	@$(PYTHON) -m scripts.setup
@@ -32,6 +32,9 @@ test: up  ## Run the tests, some of them on the deployed stack
 
 prove: .venv/.synced  ## Prove the isolation of organizations: run its tests, then disable each safeguard and see them fail
 	@$(RUN) scripts.prove
+
+test-clickhouse: .venv/.synced  ## Run the tests of ClickHouse on two real replicas (needs a Docker engine)
+	@$(RUN) scripts.clickhouse_server
 
 test-sam: .venv/.synced  ## Run every function under `sam local invoke` (needs a Docker engine)
 	@$(RUN) scripts.sam_local

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
@@ -82,6 +83,8 @@ SHARING = {
     "tests/stores/test_admission_script.py": "node",
 }
 
+# The URL of a real ClickHouse on 127.0.0.1, if `make test-clickhouse` has started one.
+REAL_CLICKHOUSE = "TEST_CLICKHOUSE_URL"
 
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 10 << 30  # for four workers, each with about 100 databases
@@ -113,17 +116,20 @@ def servers() -> Iterator[Servers]:
     directory = Path(tempfile.mkdtemp(prefix="tenancy-tests-", dir=fast_folder()))
     settings = StackSettings(root=ROOT, directory=directory)
     credentials = Credentials.load(directory)
+    real = urlsplit(os.environ.get(REAL_CLICKHOUSE, ""))
     started = Servers(
         credentials=credentials,
         postgres_port=(postgres_port := free_port()),
         superuser_url=postgres.superuser_url(settings, port=postgres_port, credentials=credentials),
-        clickhouse_port=free_port(),
-        clickhouse_folder=directory / clickhouse.NAME,
+        clickhouse_port=real.port or free_port(),
+        clickhouse_folder=None if real.port else directory / clickhouse.NAME,
+        clickhouse_login=f"{real.username}:{real.password}@" if real.port else "",
         valkey_port=(valkey_port := free_port()),
     )
     try:
         processes.start(directory, postgres.prepare(settings, port=postgres_port, credentials=credentials))
-        processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
+        if started.clickhouse_folder:
+            processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
         start_valkey(settings, started, port=valkey_port)
         disable_fsync(started.superuser_url)
         postgres.create_database(started.superuser_url, credentials)

@@ -128,7 +128,7 @@ class DatabasePool:
         self._clickhouse.command(f"CREATE DATABASE {name}")
         for table in self._definitions:
             self._clickhouse.command(f"CREATE TABLE {name}.{table} AS default.{table}")
-        self._folders[name] = _folders(self._servers.clickhouse_folder, name)
+        self._note_folders(name)
         return name
 
     def _is_emptied(self, name: str) -> bool:
@@ -145,7 +145,8 @@ class DatabasePool:
         return True
 
     def _is_clickhouse_emptied(self, name: str) -> bool:
-        if _folders(self._servers.clickhouse_folder, name) == self._folders[name]:
+        folder = self._servers.clickhouse_folder
+        if folder and _folders(folder, name) == self._folders[name]:
             return True
         tables = self._list_tables(name)
         if {table: definition for table, definition, _ in tables} != self._definitions:
@@ -153,8 +154,12 @@ class DatabasePool:
         for table in [table for table, _, had_rows in tables if had_rows]:
             self._clickhouse.command(f"DROP TABLE {name}.{table} SYNC")
             self._clickhouse.command(f"CREATE TABLE {name}.{table} AS default.{table}")
-        self._folders[name] = _folders(self._servers.clickhouse_folder, name)
+        self._note_folders(name)
         return True
+
+    def _note_folders(self, name: str) -> None:
+        if self._servers.clickhouse_folder:  # those of a real server cannot be read
+            self._folders[name] = _folders(self._servers.clickhouse_folder, name)
 
     def _list_tables(self, name: str) -> list[tuple[str, str, bool]]:
         """Return the name and the definition of each table in ClickHouse, and whether it has ever had rows."""

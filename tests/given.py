@@ -53,15 +53,17 @@ OPERATOR = Actor(
 class Servers:
     """Addresses of the database servers.
 
-    Functions never get *superuser_url*.
+    Functions never get *superuser_url*. *clickhouse_folder* is None if ClickHouse is a real server. Its
+    *clickhouse_login* is `user:password@`.
     """
 
     credentials: Credentials
     postgres_port: int
     superuser_url: str
     clickhouse_port: int
-    clickhouse_folder: Path
+    clickhouse_folder: Path | None
     valkey_port: int
+    clickhouse_login: str = ""
 
     @property
     def valkey_url(self) -> str:
@@ -77,7 +79,7 @@ class Servers:
         return postgres.url_for(role, passwords[role], "127.0.0.1", port=self.postgres_port, database=database)
 
     def clickhouse_url(self, database: str) -> str:
-        return f"http://127.0.0.1:{self.clickhouse_port}/{database}"
+        return f"http://{self.clickhouse_login}127.0.0.1:{self.clickhouse_port}/{database}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

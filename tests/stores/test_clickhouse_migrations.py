@@ -1,13 +1,14 @@
-"""Migrations of ClickHouse: one that died before its version was stored runs again."""
+"""Migrations of ClickHouse: one that died before its version was stored runs again, and a cluster replicates tables."""
 
 from pathlib import Path
 
 import pytest
 
-from tenancy.stores.clickhouse.platform.migrations import run_script
+from tenancy.stores.clickhouse.platform.migrations import CREATE_VERSIONS, replicate, run_script
 from tests.given import MIGRATIONS, Databases
 
 FILES = sorted((MIGRATIONS / "clickhouse").glob("*.sql"))
+SCRIPTS = {"versions": CREATE_VERSIONS} | {file.stem: file.read_text() for file in FILES}
 LIST_COLUMNS = """
     SELECT table, name, type, default_expression, position FROM system.columns
     WHERE database = currentDatabase() ORDER BY table, position
@@ -28,3 +29,27 @@ def test_statistics_of_two_apps_do_not_replace_each_other(databases: Databases) 
     [(sort_key,)] = databases.clickhouse.query(FIND_SORT_KEY).result_rows
 
     assert sort_key == "organization_id, event_date, event_type, event_name, platform, currency, app_id"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_engine_parses_both_forms(databases: Databases, name: str) -> None:
+    forms = [SCRIPTS[name], replicate(SCRIPTS[name])]
+
+    described = [describe(databases, form) for form in forms]
+
+    assert [each.count("MergeTree") for each in described] == [SCRIPTS[name].count("ENGINE =")] * 2
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_replicated_form_replicates_every_table(databases: Databases, name: str) -> None:
+    described = describe(databases, replicate(SCRIPTS[name]))
+
+    assert described.count("Function Replicated") == SCRIPTS[name].count("CREATE TABLE")
+
+
+def test_replicated_form_keeps_the_deduplication_window() -> None:
+    assert "\nSETTINGS replicated_deduplication_window = 1000" in replicate(SCRIPTS["0001_events"])
+
+
+def describe(databases: Databases, statement: str) -> str:
+    return databases.clickhouse.raw_query(f"EXPLAIN AST {statement}", fmt="TSV").decode()

@@ -17,11 +17,17 @@ ACCESS_MANAGEMENT: Final = re.compile(
 )
 # ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (its creation was rejected), no ACCESS_STORAGE_FOR_INSERTION
 ACCESS_REFUSALS: Final = frozenset({495, 497, 511, 514})
+FIND_DATABASE_ENGINE: Final = "SELECT engine FROM system.databases WHERE name = currentDatabase()"
+# A table of a database with the engine Replicated exists on all replicas. Only its own engine replicates its rows.
+REPLICATED_FORMS: Final = (
+    (re.compile(r"\bENGINE = (?=\w*MergeTree\b)"), "ENGINE = Replicated"),
+    (re.compile(r"\bnon_replicated_deduplication_window\b"), "replicated_deduplication_window"),
+)
 
 
 def list_versions(client: Client) -> dict[int, str]:
     """Return the applied versions and their digests. The first call creates the table."""
-    client.command(CREATE_VERSIONS)
+    run_script(client, CREATE_VERSIONS)
     return {int(version): str(digest) for version, digest in client.query(LIST_VERSIONS).result_rows}
 
 
@@ -38,11 +44,27 @@ def apply_migration(client: Client, version: int, name: str, digest: str, script
 
 
 def run_script(client: Client, script: str) -> bool:
-    """Run *script*. Return False if it manages access and the server rejects that."""
+    """Run *script*, in a Replicated database in its replicated form.
+
+    Returns:
+        False if it manages access and the server rejects that.
+    """
     try:
-        client.command(script)
+        client.command(replicate(script) if _is_replicated(client) else script)
     except DatabaseError as error:
         if ACCESS_MANAGEMENT.match(script) and getattr(error, "code", None) in ACCESS_REFUSALS:
             return False
         raise
     return True
+
+
+def replicate(script: str) -> str:
+    """Return *script* for a Replicated database: each MergeTree is made a ReplicatedMergeTree."""
+    for pattern, replacement in REPLICATED_FORMS:
+        script = pattern.sub(replacement, script)
+    return script
+
+
+def _is_replicated(client: Client) -> bool:
+    [(engine,)] = client.query(FIND_DATABASE_ENGINE).result_rows
+    return bool(engine == "Replicated")

@@ -1,0 +1,1 @@
+"""Real ClickHouse servers in containers, and the tests that run on them."""
