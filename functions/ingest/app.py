@@ -17,6 +17,7 @@ from tenancy.gateway.documents.segment import (
     parse_segment_body,
     settings_answer,
 )
+from tenancy.gateway.event_counts import count_events, counts_events_of_refused_batches
 from tenancy.gateway.http import Request, Response, empty_answer, json_answer
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import require_known_query
@@ -127,7 +128,8 @@ def ingest_events(request: Request, parse: Parse, *, now: datetime, is_whole: bo
     """Ingest the events of a caller that the authorizer has authenticated."""
     caller = request.caller()
     ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, is_whole=is_whole)
-    _, receipt = ingest.ingest(caller, ingest_request, hooks_of(request), now=now)
+    with counts_events_of_refused_batches():
+        _, receipt = ingest.ingest(caller, ingest_request, hooks_of(request), now=now)
     log_counts(request, receipt)
     return receipt
 
@@ -139,7 +141,7 @@ def answer_segment_calls(request: Request) -> Response:
     The answer is exactly 200, because two SDKs send again on 202 and 204.
     """
     now = datetime.now(UTC)
-    with counts_refused_batches():
+    with counts_refused_batches(), counts_events_of_refused_batches():
         key, decoded = find_write_key(request)
         sample = CallSample(request.measure_body)
 
@@ -174,7 +176,8 @@ def hooks_of(request: Request) -> IngestHooks:
 
 
 def log_counts(request: Request, receipt: Receipt) -> None:
-    """Add the result of a batch to the log line of the request."""
+    """Count the events of a batch by their result, also in the log line of the request."""
+    count_events(receipt)
     request.logged.update(accepted=receipt.accepted, held=receipt.held, rejected=len(receipt.rejected))
 
 

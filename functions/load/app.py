@@ -1,17 +1,20 @@
 """Load queued events into ClickHouse, and tell SQS which messages to deliver again."""
 
+import time
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from tenancy.gateway.metrics import EVENTS_NOT_LOADED, count
+from tenancy.gateway.metrics import EVENTS_NOT_LOADED, EVENTS_STORED, STORAGE_LAG, count, measure_seconds
 from tenancy.settings import Settings
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
 from tenancy.wiring import Wiring
 
 CARRIED = ("dead_letter_id", "events")
+MAX_DIGITS = 9  # a frame of 256 KB has fewer events
+MILLISECONDS = 1_000  # of a second
 
 logger = Logger()
 wiring = Wiring(Settings.from_env("DEAD_LETTERS_URL"))
@@ -26,11 +29,30 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     oldest message.
     """
     messages = [queued_frame(record) for record in event["Records"]]
-    failed = load_frames(clickhouse, dead_letters, messages)
-    logger.info("loaded", messages=len(messages), failed=len(failed))
-    if failed:
-        count(EVENTS_NOT_LOADED, amount=len(failed))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    loaded = load_frames(clickhouse, dead_letters, messages)
+    logger.info("loaded", messages=len(messages), failed=len(loaded.given_back))
+    if loaded.given_back:
+        count(EVENTS_NOT_LOADED, amount=len(loaded.given_back))
+    if loaded.stored:
+        count(EVENTS_STORED, amount=sum(number_of_events(message) for message in loaded.stored))
+        measure_seconds(STORAGE_LAG, lags(event["Records"], {message.message_id for message in loaded.stored}))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in loaded.given_back]}
+
+
+def number_of_events(message: QueuedFrame) -> int:
+    """Return the number of events that the sender of *message* named."""
+    text = message.carried.get("events", "")
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else 0
+
+
+def lags(records: list[dict[str, Any]], stored: set[str]) -> list[float]:
+    """Return the seconds that each *stored* message waited in the queue until now."""
+    now = time.time()
+    return [
+        max(now - int(record["attributes"]["SentTimestamp"]) / MILLISECONDS, 0.0)
+        for record in records
+        if record["messageId"] in stored and "SentTimestamp" in record["attributes"]
+    ]
 
 
 def organization_text(text: str) -> str:

@@ -72,7 +72,7 @@ def test_crashed_redrive_counts_each_event_once(
         redrive(now=NOW + REDRIVE_LEASE_TIME)  # by then the lease of the crashed process has ended
 
         events += LETTERS
-        assert load_frames(lambda: databases.clickhouse, dead_letters, frames_in(aws.queue_url)) == [], crash
+        assert load_frames(lambda: databases.clickhouse, dead_letters, frames_in(aws.queue_url)).given_back == [], crash
         assert count_events(databases, own) == events, crash
         assert marks(databases, own) == [REDRIVEN] * events, crash
         crashed += 1

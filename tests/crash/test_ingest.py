@@ -74,7 +74,7 @@ def test_crashed_ingest_stores_every_event_once(
         device = crash.state
 
         assert device.send(NOW + SECOND) == EVENTS, crash
-        assert load_frames(lambda: databases.clickhouse, dead_letters, frames_in(aws.queue_url)) == [], crash
+        assert load_frames(lambda: databases.clickhouse, dead_letters, frames_in(aws.queue_url)).given_back == [], crash
 
         assert count_events(databases, device.provisioned.organization.id) == EVENTS, crash
         crashed += 1
@@ -103,7 +103,7 @@ def test_crashed_load_stores_every_event_once(
         return device.provisioned, frames_in(aws.queue_url)
 
     def load(state: tuple[Provisioned, list[QueuedFrame]]) -> None:
-        assert load_frames(lambda: databases.clickhouse, dead_letters, state[1]) == []
+        assert load_frames(lambda: databases.clickhouse, dead_letters, state[1]).given_back == []
 
     for crash in crashes(begin, load):
         load(crash.state)  # SQS delivers the messages again

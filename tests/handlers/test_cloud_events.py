@@ -11,13 +11,11 @@ from redis import Redis as Client
 
 from tenancy.rules.tenant import Tenant
 from tenancy.rules.tiers import QUOTAS, Tier
-from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import usage_key
-from tests.given import AwsAccount, Servers, know
+from tests.given import AwsAccount, Servers
 from tests.handlers.functions import Function, Start
 from tests.handlers.invalid_input import INVALID, MALFORMED, TOO_LARGE, bodies
 from tests.handlers.queues import events_in
-from tests.handlers.redis_keys import persist_keys
 from tests.handlers.requests import (
     Event,
     answer_of,
@@ -41,19 +39,6 @@ TOO_OLD_FOR_STARTER = (datetime.now(UTC) - timedelta(days=100)).isoformat()
 @pytest.fixture
 def ingest(start: Start) -> Function:
     return start("ingest")
-
-
-@pytest.fixture
-def remain(counters: Redis, servers: Servers) -> Callable[[int, int], None]:
-    """Set how many events of the month's quota, and of the grace band, acme has left."""
-
-    def set_remaining(events: int, held: int) -> None:
-        with Client.from_url(servers.valkey_url) as client:
-            client.flushall()
-        know(counters, ACME, events=MONTH - events, held=BAND - held)
-        persist_keys(servers)
-
-    return set_remaining
 
 
 def ids_in(aws: AwsAccount, table: str = "events") -> list[str]:
@@ -232,9 +217,9 @@ def test_time_before_the_tiers_retention_is_rejected(ingest: Function, aws: AwsA
 
 
 def test_event_over_the_quota_is_rejected_by_its_place(
-    ingest: Function, aws: AwsAccount, remain: Callable[[int, int], None]
+    ingest: Function, aws: AwsAccount, set_remaining: Callable[[int, int], None]
 ) -> None:
-    remain(1, 1)
+    set_remaining(1, 1)
 
     document = answer_of(ingest(post_cloud_events([cloud_event(number) for number in range(3)]))).document
 
@@ -274,9 +259,9 @@ def used_events(servers: Servers) -> int:
 
 
 def test_openmeters_batch_over_the_quota_is_402_as_a_whole(
-    ingest: Function, aws: AwsAccount, remain: Callable[[int, int], None]
+    ingest: Function, aws: AwsAccount, set_remaining: Callable[[int, int], None]
 ) -> None:
-    remain(1, 1)
+    set_remaining(1, 1)
     request = post_cloud_events([cloud_event(number) for number in range(3)], case="openmeter_events")
 
     problem = problem_of(ingest(request), request, 402, "quota_exceeded")

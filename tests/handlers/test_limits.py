@@ -17,7 +17,6 @@ from tests.given import AwsAccount, Databases, Servers, know, tenant_of
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.queues import Entry, Reply, messages_in, queue_reply, rows_in, scripted_queue
-from tests.handlers.redis_keys import persist_keys
 from tests.handlers.requests import (
     OPERATOR,
     Event,
@@ -144,19 +143,6 @@ def test_write_key_over_its_rate_waits_for_the_end_of_the_minute(
 
 
 # -------------------------------------------------------------------------------------------------------- over quota
-
-
-@pytest.fixture
-def set_remaining(counters: Redis, servers: Servers) -> Callable[[int, int], None]:
-    """Set how many events acme has left in the month's quota and in the grace band."""
-
-    def remain(events: int, held: int) -> None:
-        with Client.from_url(servers.valkey_url) as client:
-            client.flushall()
-        know(counters, ACME, events=MONTH - events, held=BAND - held)
-        persist_keys(servers)
-
-    return remain
 
 
 def list_queued(aws: AwsAccount) -> dict[str, list[str]]:

@@ -32,11 +32,17 @@ ABOVE = {name: alarm for name, alarm in ALARMS.items() if alarm["ComparisonOpera
 NOT_WATCHED = {
     "CounterDrift": "The roll-up has corrected the counter.",
     "CountersNotSettled": "Redis is unreachable, which AdmissionDegraded shows. The next roll-up settles.",
+    "EventsAccepted": "The usual number differs by platform and by hour.",
+    "EventsHeld": "Quotas and clocks of organizations hold events. The answer says so to the sender.",
+    "EventsRejected": "The sender has to be fixed, and the answer says so.",
+    "EventsStored": "EventsAgeAlarm and EventsBacklogAlarm show that events are not stored.",
     "GatesClosedAgain": "The roll-up has placed the tombstones again.",
     "LogInsRefused": "Wrong passwords are normal, and the lock stops an attack. The usual number differs by platform.",
     "RequestsNotKept": "Redis is unreachable, which AdmissionDegraded shows. The next sweep persists the counts.",
+    "RequestsRefused": "Limits and permissions do their work. TenantMismatchAlarm watches the one that may be an attack.",
     "SegmentCallsRejected": "The sender has to be fixed. Samples are among its dead letters.",
     "StatisticsDrift": "Bills and quotas go by the rows. The log names the organization whose statistics differ.",
+    "StorageLag": "EventsAgeAlarm watches the age of the oldest message.",
 }
 UNITS = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
 # Metrics that are a time, with their unit.

@@ -62,7 +62,7 @@ def drain_queue(aws: AwsAccount, databases: Databases) -> list[str]:
             )
             for message in messages
         ]
-        again += load_frames(lambda: databases.clickhouse, dead_letters, frames)
+        again += load_frames(lambda: databases.clickhouse, dead_letters, frames).given_back
         for message in messages:
             sqs.delete_message(QueueUrl=aws.queue_url, ReceiptHandle=message["ReceiptHandle"])
     return again

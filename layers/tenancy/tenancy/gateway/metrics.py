@@ -3,12 +3,14 @@
 Alarms in template.yaml watch them.
 """
 
-import json
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from tenancy.settings import find_stack_name
 
@@ -21,6 +23,12 @@ SEGMENT_CALLS_REJECTED: Final = "SegmentCallsRejected"
 STANDING_NOT_PUBLISHED: Final = "StandingNotPublished"
 AUTHORIZER_FAULT: Final = "AuthorizerFault"
 CREDENTIAL_REFUSED: Final = "CredentialRefused"
+EVENTS_ACCEPTED: Final = "EventsAccepted"
+EVENTS_HELD: Final = "EventsHeld"
+EVENTS_REJECTED: Final = "EventsRejected"
+EVENTS_STORED: Final = "EventsStored"
+STORAGE_LAG: Final = "StorageLag"
+REQUESTS_REFUSED: Final = "RequestsRefused"
 EVENTS_NOT_LOADED: Final = "EventsNotLoaded"
 RECORDS_NOT_WRITTEN: Final = "RecordsNotWritten"
 LOG_INS_NOT_COUNTED: Final = "LogInsNotCounted"
@@ -40,7 +48,12 @@ TOMBSTONES_RESTORED: Final = "GatesClosedAgain"
 COUNTER_DRIFT: Final = "CounterDrift"
 STATISTICS_DRIFT: Final = "StatisticsDrift"
 COUNTERS_NOT_SETTLED: Final = "CountersNotSettled"
+MAX_VALUES: Final = 100  # of one metric in a line
+COUNT: Final = "Count"
+SECONDS: Final = "Seconds"
 NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
+
+_encoder: Final = msgspec.json.Encoder()
 
 
 def count(
@@ -59,12 +72,15 @@ def count(
     not fire each other's alarms; and service alone, which dashboards of earlier releases show. *cause* is a further
     dimension of both. It has few values, because CloudWatch bills each one as a metric.
     """
-    dimensions = {SERVICE_DIMENSION: SERVICE}
-    stack = find_stack_name()
-    dimensions |= {STACK_DIMENSION: stack} if stack else {}
-    dimensions |= {CAUSE_DIMENSION: cause} if cause else {}
-    line = _line(name, metadata, amount, dimensions, time.time() if at_seconds is None else at_seconds)
-    print(json.dumps(line, separators=(",", ":")))  # noqa: T201 - the format is a line of standard output
+    dimensions = _dimensions(cause)
+    _print(name, [float(amount)], COUNT, metadata, dimensions, time.time() if at_seconds is None else at_seconds)
+
+
+def measure_seconds(name: str, values: Sequence[float]) -> None:
+    """Add *values*, in seconds, to the metric *name*. CloudWatch can show its percentiles."""
+    now, dimensions = time.time(), _dimensions()
+    for first in range(0, len(values), MAX_VALUES):
+        _print(name, [*values[first : first + MAX_VALUES]], SECONDS, NO_METADATA, dimensions, now)
 
 
 @contextmanager
@@ -88,15 +104,30 @@ def count_failures(*, fault: str, refusal: str, refused: type[Exception]) -> Ite
         raise
 
 
-def _line(
-    name: str, metadata: Mapping[str, str], amount: int, dimensions: Mapping[str, str], at_seconds: float
-) -> dict[str, Any]:
-    """Return the line of one metric.
+def _dimensions(cause: str = "") -> dict[str, str]:
+    stack = find_stack_name()
+    return {
+        SERVICE_DIMENSION: SERVICE,
+        **({STACK_DIMENSION: stack} if stack else {}),
+        **({CAUSE_DIMENSION: cause} if cause else {}),
+    }
+
+
+def _print(
+    name: str,
+    values: Sequence[float],
+    unit: str,
+    metadata: Mapping[str, str],
+    dimensions: Mapping[str, str],
+    at_seconds: float,
+) -> None:
+    """Print the line of one metric.
 
     Its format is AWS's "Specification: Embedded metric format" in the user guide of CloudWatch.
     """
     of_all_stacks = [dimension for dimension in dimensions if dimension != STACK_DIMENSION]
     sets = [of_all_stacks, list(dimensions)] if STACK_DIMENSION in dimensions else [of_all_stacks]
-    definition = {"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": [{"Name": name, "Unit": "Count"}]}
+    definition = {"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": [{"Name": name, "Unit": unit}]}
     head = {"Timestamp": int(at_seconds * 1000), "CloudWatchMetrics": [definition]}
-    return {**metadata, "_aws": head, **dimensions, name: [float(amount)]}
+    line = {**metadata, "_aws": head, **dimensions, name: values}
+    sys.stdout.write(_encoder.encode(line).decode() + "\n")  # in one call, because Lambda writes each of them at once

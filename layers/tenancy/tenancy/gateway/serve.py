@@ -6,7 +6,7 @@ Only this module, `custom_resource`, `task` and `metrics` have a broad `except`.
 import logging
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
@@ -19,7 +19,11 @@ from tenancy.gateway.http import (
     preflight_answer,
     problem_answer,
 )
+from tenancy.gateway.metrics import REQUESTS_REFUSED, count
 from tenancy.gateway.request_line import write_request_line
+
+# Admission and permissions refuse with these. Their codes are few, and each one is billed as a metric.
+COUNTED_STATUSES: Final = frozenset({402, 403, 429})
 
 logger = Logger()
 
@@ -60,6 +64,8 @@ def _respond(
             return request, preflight_answer()
         return request, answer(request, event, context)
     except Refusal as refusal:
+        if refusal.status in COUNTED_STATUSES:
+            count(REQUESTS_REFUSED, cause=refusal.code)
         return request, _problem(refusal, request, upgrade_url)
     except Exception as error:  # noqa: BLE001 - the client gets a problem document for every error
         log_fault(error, request.request_id)

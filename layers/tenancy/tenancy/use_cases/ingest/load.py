@@ -56,14 +56,27 @@ class QueuedFrame:
     carried: Mapping[str, str] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedFrames:
+    """The result of one delivery: the messages whose events are *stored*, and the ids that SQS must deliver again.
+
+    Messages that were dropped or moved to the dead letters are in neither.
+    """
+
+    stored: Sequence[QueuedFrame]
+    given_back: Sequence[str]
+
+
 class PoisonError(Exception):
     """The frame itself is invalid: another delivery would fail again."""
 
 
-def load_frames(connect: Callable[[], Client], dead_letters: DeadLetters, messages: Sequence[QueuedFrame]) -> list[str]:
-    """Store the rows of *messages*, and return the ids that SQS must deliver again.
+def load_frames(
+    connect: Callable[[], Client], dead_letters: DeadLetters, messages: Sequence[QueuedFrame]
+) -> LoadedFrames:
+    """Store the rows of *messages*.
 
-    A message that ClickHouse never accepts is moved to the dead-letter queue with its error, and counts as loaded.
+    A message that ClickHouse never accepts is moved to the dead-letter queue with its error.
 
     Raises:
         UnavailableError, AwsCallError: the dead-letter queue is unreachable. SQS delivers all messages again.
@@ -72,33 +85,39 @@ def load_frames(connect: Callable[[], Client], dead_letters: DeadLetters, messag
         client = connect()
         erased = list_tombstones(client, (message.organization_id for message in messages if message.organization_id))
     except (UnavailableError, ClickHouseError):
-        return [message.message_id for message in messages]
-    failed: list[str] = []
+        return LoadedFrames(stored=[], given_back=[message.message_id for message in messages])
+    stored: list[QueuedFrame] = []
+    given_back: list[str] = []
     for table in TABLES:
         of_table = [each for each in messages if each.table == table and each.organization_id not in erased]
         if not of_table:
             continue
         try:
             _insert(client, table, of_table)
+            stored.extend(of_table)
         except PoisonError:
-            failed.extend(_load_one_by_one(client, dead_letters, of_table))
+            loaded = _load_one_by_one(client, dead_letters, of_table)
+            stored.extend(loaded.stored)
+            given_back.extend(loaded.given_back)
         except ClickHouseError:
-            failed.extend(message.message_id for message in of_table)
-    return failed
+            given_back.extend(message.message_id for message in of_table)
+    return LoadedFrames(stored=stored, given_back=given_back)
 
 
-def _load_one_by_one(client: Client, dead_letters: DeadLetters, messages: Sequence[QueuedFrame]) -> list[str]:
-    failed: list[str] = []
+def _load_one_by_one(client: Client, dead_letters: DeadLetters, messages: Sequence[QueuedFrame]) -> LoadedFrames:
+    stored: list[QueuedFrame] = []
+    given_back: list[str] = []
     for message in messages:
         try:
             _insert(client, message.table, [message])
+            stored.append(message)
         except PoisonError as error:
             dead_letters.send(
                 message.organization_id, message.table, message.text, error=str(error), carried=message.carried
             )
         except ClickHouseError:
-            failed.append(message.message_id)
-    return failed
+            given_back.append(message.message_id)
+    return LoadedFrames(stored=stored, given_back=given_back)
 
 
 def _insert(client: Client, table: EventTable, messages: Sequence[QueuedFrame]) -> None:

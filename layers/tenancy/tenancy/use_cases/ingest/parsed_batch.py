@@ -56,7 +56,7 @@ class NoValidEventError(InvalidError):
 
 
 class RejectedEventsError(InvalidError):
-    """Events of a batch that must be taken as a whole are not valid."""
+    """Events of a batch that must be taken as a whole are not valid. *rejected* has them."""
 
     def __init__(self, rejected: Sequence[Rejection]) -> None:
         """List the errors of the first rejected events."""
@@ -65,6 +65,7 @@ class RejectedEventsError(InvalidError):
             "fields. Correct or omit these events, and send the batch again.",
             errors=list(islice(chain.from_iterable(each.errors for each in rejected), MAX_ERRORS)),
         )
+        self.rejected = tuple(rejected)
 
 
 type RefusedBatch = MalformedRequestError | InvalidError | TooLargeError  # a body that cannot be used
