@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tenancy.errors import NotFoundError
-from tenancy.gateway.console_files import MEDIA_TYPES, Console, link
+from tenancy.gateway.console_files import MEDIA_TYPES
+from tenancy.gateway.console_linker import Console, link
 from tenancy.gateway.http import Request, Response
 from tenancy.gateway.serve import serve
 

@@ -46,6 +46,8 @@ def test_page_has_a_strict_policy_and_no_cookie(console: Function) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
     assert "set-cookie" not in answer.headers
 
 
@@ -123,12 +125,34 @@ def test_known_version_of_a_file_is_304(console: Function, form: str) -> None:
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, "", tag)
 
 
-def test_browser_that_takes_gzip_gets_it(console: Function) -> None:
-    answer = console(request_for("/console/", accept_encoding="br, GZIP"))
+@pytest.mark.parametrize("coding", ["br, GZIP", "gzip;q=0.5", "deflate, gzip; q=1.0"])
+def test_browser_that_takes_gzip_gets_it(console: Function, coding: str) -> None:
+    answer = console(request_for("/console/", accept_encoding=coding))
 
     assert answer["headers"]["Content-Encoding"] == "gzip"
     assert answer["isBase64Encoded"] is True
     assert gzip.decompress(base64.b64decode(answer["body"])).decode() == text_of(console, "/console/")
+
+
+@pytest.mark.parametrize("coding", ["", "br", "gzip;q=0", "gzip; q=0.000", "x-gzip"])
+def test_browser_without_gzip_gets_the_plain_file(console: Function, coding: str) -> None:
+    answer = console(request_for("/console/", accept_encoding=coding))
+
+    assert "Content-Encoding" not in answer["headers"]
+    assert answer["body"].startswith("<!doctype html>")
+
+
+def test_compressed_file_has_a_tag_of_its_own(console: Function) -> None:
+    """A cache that joins parts of both would store a broken file."""
+    plain, compressed = (
+        console(request_for("/console/", accept_encoding=coding))["headers"]["ETag"] for coding in ("identity", "gzip")
+    )
+
+    again = console(request_for("/console/", accept_encoding="gzip", if_none_match=compressed))
+    other = console(request_for("/console/", accept_encoding="gzip", if_none_match=plain))
+
+    assert plain != compressed
+    assert (again["statusCode"], again["headers"]["ETag"], other["statusCode"]) == (304, compressed, 200)
 
 
 def test_query_changes_nothing(console: Function) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tenancy.gateway.console_files import Console, in_order, link
+from tenancy.gateway.console_linker import Console, in_order, link
 
 HTML: Final = '<meta content="{pages}"><link href="icon.svg"><link href="app.css"><script src="app.js"></script>'
 SOURCES: Final = {
@@ -66,7 +66,7 @@ def test_changed_module_changes_the_names_of_its_users() -> None:
 
     assert name_of(before, "big") == name_of(after, "big")
     assert name_of(before, "home") != name_of(after, "home")
-    assert before.page.tag != after.page.tag
+    assert before.page.version != after.page.version
 
 
 def test_changed_page_changes_no_other_file() -> None:
