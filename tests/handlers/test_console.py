@@ -164,12 +164,23 @@ def test_query_changes_nothing(console: Function) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing", "app.js", "app-0000000000000000.js", "../app.py", "..%2fapp.py", "types.d.ts", "usage/x", "usage.js"],
+    ["app.js", "app-0000000000000000.js", "../app.py", "..%2fapp.py", "types.d.ts", "usage/x", "usage.js"],
 )
 def test_unknown_file_is_404(console: Function, name: str) -> None:
     request = request_for(f"/console/{name}")
 
     problem_of(console(request), request, 404, "not_found")
+
+
+@pytest.mark.parametrize("name", ["nothing", "nothing/", "Usage", "constructor", "%3Cscript%3E"])
+def test_unknown_page_is_the_page_with_404(console: Function, name: str) -> None:
+    answer = answer_of(console(request_for(f"/console/{name}", if_none_match="*")))
+
+    assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert answer.body == text_of(console, "/console/usage/" if name.endswith("/") else "/console/")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "'none'" in answer.headers["content-security-policy"]
+    assert "etag" not in answer.headers
 
 
 def test_files_are_not_read_at_a_cold_start(console: Function) -> None:

@@ -83,8 +83,12 @@ await run(async ({ given, open, browser }) => {
   await viewer.goto(`${consoleOf(given, acme)}keys`);
   await viewer.getByText("You may not see this page").waitFor();
   await inspect(viewer, "refused");
-  await viewer.goto(`${consoleOf(given, acme)}nothing`);
-  assert.match(await viewer.locator("body").textContent(), /no such page or file/);
+  const missing = await viewer.goto(`${consoleOf(given, acme)}nothing`);
+  assert.equal(missing.status(), 404);
+  await viewer.getByText("There is no page here").waitFor();
+  await inspect(viewer, "no-page", 1);
+  await viewer.getByRole("button", { name: "Go to usage" }).click();
+  await viewer.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
 
   // A forgotten password.
   await viewer.goto(`${consoleOf(given, acme)}reset`);
