@@ -8,11 +8,12 @@ import re
 import pytest
 
 from tests.given import ROOT
-from tests.handlers.functions import Function, Start
+from tests.handlers.functions import BASE_DOMAIN, Function, Start
 from tests.handlers.requests import Event, answer_of, problem_of, sample, with_headers
 from tests.members import for_each
 
 WEB = ROOT / "functions" / "console" / "web"
+API_HOST = "analytics.elsewhere.example"
 PAGE, DEEP_LINK = sample("console", "page"), sample("console", "file")
 NAMED = re.compile(r'(?:href|src)="([^"]+)"')
 PAGES = sorted(path.stem for path in (WEB / "pages").glob("*.js"))
@@ -20,7 +21,7 @@ PAGES = sorted(path.stem for path in (WEB / "pages").glob("*.js"))
 
 @pytest.fixture
 def console(start: Start, nowhere: str) -> Function:
-    return start("console", AWS_ENDPOINT_URL=f"http://{nowhere}")
+    return start("console", AWS_ENDPOINT_URL=f"http://{nowhere}", API_HOST=API_HOST)
 
 
 def request_for(path: str, **headers: str) -> Event:
@@ -153,6 +154,41 @@ def test_compressed_file_has_a_tag_of_its_own(console: Function) -> None:
 
     assert plain != compressed
     assert (again["statusCode"], again["headers"]["ETag"], other["statusCode"]) == (304, compressed, 200)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"acme.{BASE_DOMAIN}",
+        f"acme.{BASE_DOMAIN}:8443",
+        "api.acme.example",
+        "ACME.EXAMPLE",
+    ],
+)
+def test_page_of_an_organizations_host_says_so(console: Function, host: str) -> None:
+    answer = answer_of(console(request_for("/console/sign-in", host=host, accept_encoding="identity")))
+
+    assert '<meta name="host" content="own">' in answer.body
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        API_HOST,
+        f"{API_HOST}:443",
+        f"api.{BASE_DOMAIN}",
+        BASE_DOMAIN,
+        "localhost:8080",
+        "127.0.0.1:8080",
+        "[::1]:8080",
+        "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+        "",
+    ],
+)
+def test_page_of_a_shared_host_says_so(console: Function, host: str) -> None:
+    answer = answer_of(console(request_for("/console/sign-in", host=host, accept_encoding="identity")))
+
+    assert '<meta name="host" content="shared">' in answer.body
 
 
 def test_query_changes_nothing(console: Function) -> None:

@@ -6,7 +6,6 @@ import { inTurn } from "./session_lock.js";
 /** @typedef {import("./types.d.ts").Me} Me */
 
 const CHANNEL = "console-session";
-const SHARED_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\]|api\..+|.+\.execute-api\..+)$/;
 const SIGNED_OUT = "signed-out";
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
 
@@ -17,9 +16,9 @@ export function namedOrganization() {
   return new URLSearchParams(location.search).get("organization");
 }
 
-/** Tell whether the host may name an organization: a host of its own, and not that of the API. */
+/** Tell whether the host names an organization. The server has written it into the page. */
 export function hostNamesOrganization() {
-  return !SHARED_HOST.test(location.hostname);
+  return document.querySelector('meta[name="host"]')?.getAttribute("content") !== "shared";
 }
 
 /** @returns {Me | null} */

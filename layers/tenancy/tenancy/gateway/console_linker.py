@@ -8,6 +8,8 @@ function of its own there, whose result has the exports. So modules have named e
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
 from posixpath import dirname, join, normpath
 from typing import Final
 
@@ -21,26 +23,39 @@ STATIC_IMPORT: Final = re.compile(r'(?m)^import \{([^}]*)\} from "([^"]+)";\n')
 DYNAMIC_IMPORT: Final = re.compile(r'\bimport\("([^"]+)"\)')
 EXPORT: Final = re.compile(r"(?m)^export ((?:async )?(?:function|const|class) (\w+))")
 HASH_CHARACTERS: Final = 16
+SHARED: Final = "shared"
+OWN: Final = "own"  # of an organization
+
+
+class Folder(StrEnum):
+    """Where the files are, seen from the address of the page."""
+
+    BESIDE = ""
+    ABOVE = "../"
+    BELOW = "console/"
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
     """The files by their hashed name, and the page.
 
-    The address of *page* is beside the files, that of *page_above* one folder above, that of *page_below* one below.
+    The page differs by the folder of its files, and by whether its host is shared by organizations.
     """
 
     files: Mapping[str, StaticFile]
-    page: StaticFile
-    page_above: StaticFile
-    page_below: StaticFile
     page_names: frozenset[str]
+    pages: Mapping[tuple[Folder, bool], StaticFile]
+
+    def find_page(self, folder: Folder, *, is_shared: bool) -> StaticFile:
+        """Return the page for an address and a host."""
+        return self.pages[folder, is_shared]
 
 
 def link(sources: Mapping[str, str]) -> Console:
     """Return the console made of *sources* by their path in the folder `web`.
 
-    `index.html` names `app.css`, `app.js`, other files of the folder, and in `{pages}` the files of the pages.
+    `index.html` names `app.css`, `app.js`, other files of the folder, in `{pages}` the files of the pages, and in
+    `{host}` whether organizations share its host.
     """
     scripts = {path: text for path, text in sources.items() if path.endswith(".js")}
     parts = {path: text for path, text in scripts.items() if not path.startswith((PAGES, VENDOR))}
@@ -65,12 +80,14 @@ def link(sources: Mapping[str, str]) -> Console:
         if path.startswith(PAGES):
             add(path, _as_page(path, _name_files(path, scripts[path], names), names["app.js"]))
     pages = {path.removeprefix(PAGES).removesuffix(".js"): names[path] for path in scripts if path.startswith(PAGES)}
+    html = sources["index.html"].replace("{pages}", _as_attribute(pages))
     return Console(
         files=hashed,
-        page=_page(sources["index.html"], names, pages, ""),
-        page_above=_page(sources["index.html"], names, pages, "console/"),
-        page_below=_page(sources["index.html"], names, pages, "../"),
         page_names=frozenset(pages),
+        pages={
+            (folder, is_shared): _page(html, names, folder, is_shared=is_shared)
+            for folder, is_shared in product(Folder, (False, True))
+        },
     )
 
 
@@ -96,11 +113,15 @@ def in_order(modules: Mapping[str, str]) -> Iterable[str]:
     return placed
 
 
-def _page(html: str, names: Mapping[str, str], pages: Mapping[str, str], folder: str) -> StaticFile:
+def _page(html: str, names: Mapping[str, str], folder: Folder, *, is_shared: bool) -> StaticFile:
     for name in ("app.css", "app.js", *(path for path in names if "/" not in path)):
         html = html.replace(f'"{name}"', f'"{folder}{names[name]}"')
-    listed = msgspec.json.encode(dict(sorted(pages.items()))).decode().replace('"', "&quot;")
-    return StaticFile(html.replace("{pages}", listed).encode(), MEDIA_TYPES[".html"], is_hashed=False)
+    html = html.replace("{host}", SHARED if is_shared else OWN)
+    return StaticFile(html.encode(), MEDIA_TYPES[".html"], is_hashed=False)
+
+
+def _as_attribute(pages: Mapping[str, str]) -> str:
+    return msgspec.json.encode(dict(sorted(pages.items()))).decode().replace('"', "&quot;")
 
 
 def _as_function(path: str, text: str) -> str:
