@@ -139,8 +139,9 @@ function entitle(title, heading) {
   shown.isFirst = false;
 }
 
-/** Go to the page that begins a session, and come back to this one. */
+/** Go to the page that begins a session, and come back to this one. A page without a session stays. */
 function askAtTheDoor() {
+  if (isPublicPage(currentPlace().page)) return;
   const next = keepAddress();
   goTo("sign-in", next ? { next } : {}, true);
 }

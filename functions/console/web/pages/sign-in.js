@@ -6,7 +6,7 @@ import { actionForm, textField } from "../components/fields.js";
 import { notice } from "../components/states.js";
 import { needsSingleSignOn, pageLink, passwordField } from "../doors.js";
 import { fill, h } from "../dom.js";
-import { addressOf, goBackTo, setQuery } from "../router.js";
+import { goBackTo, setQuery } from "../router.js";
 import { startSingleSignOn, takeVerifier } from "../single_sign_on.js";
 
 /** @typedef {import("../types.d.ts").PublicView} PublicView */
@@ -61,7 +61,7 @@ function showForm({ root, query }, above = null) {
       }
       setQuery({ organization: named() });
       await readMember();
-      goBackTo(withOrganization(next, named()));
+      goBackTo(next);
     },
   });
   const links = h("div", { class: "row" }, single, pageLink("reset", "Forgot the password?"));
@@ -84,17 +84,5 @@ async function finishSingleSignOn(view, code) {
   } catch (error) {
     return showForm(view, notice("bad", error instanceof Error ? error.message : refused));
   }
-  goBackTo(withOrganization(kept.next, kept.organization));
-}
-
-/**
- * Return the address to come back to, with the organization that was signed in to.
- * @param {string | null} next
- * @param {string | null} organization
- */
-function withOrganization(next, organization) {
-  if (!next || !organization) return next;
-  const url = new URL(next, addressOf("usage"));
-  url.searchParams.set("organization", organization);
-  return url.href;
+  goBackTo(kept.next);
 }
