@@ -7,7 +7,7 @@ import { notice } from "../components/states.js";
 import { needsSingleSignOn, pageLink, passwordField } from "../doors.js";
 import { fill, h } from "../dom.js";
 import { goBackTo, setQuery } from "../router.js";
-import { startSingleSignOn, takeVerifier } from "../single_sign_on.js";
+import { startSingleSignOn, takeProviderAnswer, takeVerifier } from "../single_sign_on.js";
 
 /** @typedef {import("../types.d.ts").PublicView} PublicView */
 
@@ -16,8 +16,8 @@ export const page = {
   title: "Sign in",
   purpose: "See and manage the usage, the keys and the people of your organization.",
   async show(view) {
-    const code = view.query.get("code");
-    if (code || view.query.get("error")) await finishSingleSignOn(view, code);
+    const answer = takeProviderAnswer();
+    if (answer) await finishSingleSignOn(view, answer.code);
     else showForm(view);
   },
 };
@@ -75,7 +75,7 @@ function showForm({ root, query }, above = null) {
  */
 async function finishSingleSignOn(view, code) {
   const kept = takeVerifier();
-  setQuery({ code: null, error: null, organization: kept?.organization ?? namedOrganization() });
+  setQuery({ organization: kept?.organization ?? namedOrganization() });
   const refused = "Single sign-on has failed. Start it again, or sign in with a password.";
   if (!code || !kept) return showForm(view, notice("bad", refused));
   try {
