@@ -43,3 +43,7 @@ def test_each_page_is_light_and_sound_for_each_role(run_console: RunConsole, glo
 
 def test_flows_work_by_keyboard_alone(run_console: RunConsole, globex: Organization) -> None:
     run_console("keyboard", globex=globex)
+
+
+def test_focus_and_announcements_reach_their_readers(run_console: RunConsole, acme: Organization) -> None:
+    run_console("focus", acme=acme)

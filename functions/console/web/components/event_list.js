@@ -3,6 +3,7 @@
 import { ApiError, OfflineError, SignedOutError } from "../api.js";
 import { fill, h } from "../dom.js";
 import { firstOf, listEvents } from "../event_source.js";
+import { formatNumber } from "../format.js";
 import { poll } from "../poll.js";
 import { goTo } from "../router.js";
 import { appendOlder, EMPTY_TAIL, mergePoll, showWaiting, startTail, waitingText } from "../tail.js";
@@ -135,7 +136,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
   async function choose(next) {
     chosen = next;
     await reload();
-    announce(`${tail.rows.length} events`);
+    announce(`Events shown: ${formatNumber(tail.rows.length)}`);
   }
 
   /** @param {string} id */
