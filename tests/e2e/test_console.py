@@ -8,6 +8,7 @@ stores pictures of each inspected state, and of the pages of a failure. Few long
 import re
 
 from tenancy.rules.permissions import ROLES
+from tenancy.rules.tiers import QUOTAS, Tier
 from tests.e2e.conftest import RunConsole
 from tests.e2e.deployed import Organization
 from tests.given import ROOT
@@ -47,3 +48,7 @@ def test_flows_work_by_keyboard_alone(run_console: RunConsole, globex: Organizat
 
 def test_focus_and_announcements_reach_their_readers(run_console: RunConsole, acme: Organization) -> None:
     run_console("focus", acme=acme)
+
+
+def test_five_tabs_stay_within_the_limit_of_a_minute(run_console: RunConsole, acme: Organization) -> None:
+    run_console("polling", acme=acme, more={"limit": QUOTAS[Tier.STARTER].api_requests_per_minute})

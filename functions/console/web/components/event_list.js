@@ -1,6 +1,6 @@
 /** The live list of events: the newest ones, those that wait behind "12 new", and older ones. */
 
-import { ApiError, OfflineError, SignedOutError } from "../api.js";
+import { ApiError, OfflineError } from "../api.js";
 import { fill, h } from "../dom.js";
 import { firstOf, listEvents } from "../event_source.js";
 import { formatNumber } from "../format.js";
@@ -16,8 +16,6 @@ import { announce, toast } from "./toast.js";
 /** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
 /** @typedef {import("../event_filters.js").Chosen} Chosen */
 
-const SECOND_MS = 1_000;
-
 /**
  * @param {object} options
  * @param {AbortSignal} options.signal
@@ -32,7 +30,6 @@ const SECOND_MS = 1_000;
 export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, onOpen, onClear }) {
   let tail = EMPTY_TAIL;
   let askedAt = 0;
-  let restUntil = 0;
   let polled = new AbortController();
   const rows = eventTable(appName, onOpen);
   const line = liveLine(isLive, switchLive, showNew);
@@ -74,8 +71,6 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
 
   /** Ask for the newest events. They wait, unless nothing is shown that could move. */
   async function ask() {
-    if (Date.now() < restUntil) return;
-    askedAt = Date.now();
     const asked = chosen;
     try {
       const first = await firstOf(asked, null, signal);
@@ -90,9 +85,8 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
         line.wait(waitingText(tail));
       }
     } catch (error) {
-      if (error instanceof ApiError) restUntil = Date.now() + Number(error.problem.retry_after ?? 0) * SECOND_MS;
       if (error instanceof ApiError || error instanceof OfflineError) line.tell(error.message);
-      else if (!(error instanceof SignedOutError) && !signal.aborted) throw error;
+      throw error;
     }
   }
 
