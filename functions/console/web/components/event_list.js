@@ -3,6 +3,7 @@
 import { ApiError, OfflineError } from "../api.js";
 import { fill, h } from "../dom.js";
 import { firstOf, listEvents } from "../event_source.js";
+import { keepFocus } from "../focus.js";
 import { formatNumber } from "../format.js";
 import { poll } from "../poll.js";
 import { goTo } from "../router.js";
@@ -57,7 +58,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
     older.hidden = tail.cursor === null;
     line.wait(tail.waiting.length > 0 ? waitingText(tail) : null);
     if (tail.rows.length > 0) rows.show(tail.rows);
-    fill(body, tail.rows.length > 0 ? rows.element : showNone(), h("div", { class: "older" }, older));
+    keepFocus(body, () => fill(body, tail.rows.length > 0 ? rows.element : showNone(), h("div", { class: "older" }, older)));
   }
 
   function showNone() {
@@ -115,7 +116,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
     try {
       tail = appendOlder(tail, await listEvents(chosen, tail.cursor, signal));
       showTail();
-      rows.focusRow(from);
+      rows.focusRow(Math.min(from, tail.rows.length - 1));
     } catch (error) {
       if (!signal.aborted) toast(error instanceof Error ? error.message : "The events were not loaded.", "bad");
     }

@@ -59,6 +59,7 @@ export function firstEventPanel(view, onArrival) {
       const body = { type: "write", name: NAME, app_id: app?.id };
       keepCreatedKey(await request("POST", "keys", { body, idempotencyKey: crypto.randomUUID() }));
       showKey();
+      keyLine.querySelector("button")?.focus();
       tabs.update();
       announce("The key was created.");
     } catch (error) {

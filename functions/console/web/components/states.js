@@ -70,6 +70,17 @@ export function loadInto({ place, subject, loading, signal, load, show }) {
   place.classList.add("stack");
   fill(place, stale, content);
 
+  /**
+   * @param {Node | null} trouble
+   * @param {() => Node | (Node | null)[]} [make] the content, which stays without it
+   */
+  function showNow(trouble, make) {
+    keepFocus(place, () => {
+      fill(stale, trouble);
+      if (make) fill(content, make());
+    });
+  }
+
   /** @param {Data} [given] */
   async function run(given) {
     const turn = (lastTurn += 1);
@@ -77,16 +88,14 @@ export function loadInto({ place, subject, loading, signal, load, show }) {
     try {
       const data = given ?? (await load());
       if (signal.aborted || turn !== lastTurn) return;
-      fill(stale);
-      keepFocus(content, () => fill(content, show(data)));
+      showNow(null, () => show(data));
       shownAt = new Date();
     } catch (error) {
       if (signal.aborted || turn !== lastTurn || error instanceof SignedOutError) return;
       if (error instanceof OfflineError && shownAt) {
-        fill(stale, offlineNotice(shownAt, () => run()));
+        showNow(offlineNotice(shownAt, () => run()));
       } else {
-        fill(stale);
-        fill(content, failure(error, subject, () => run()));
+        showNow(null, () => failure(error, subject, () => run()));
         if (!(error instanceof ApiError || error instanceof OfflineError)) console.error(error);
       }
     } finally {
