@@ -52,3 +52,7 @@ def test_focus_and_announcements_reach_their_readers(run_console: RunConsole, ac
 
 def test_five_tabs_stay_within_the_limit_of_a_minute(run_console: RunConsole, acme: Organization) -> None:
     run_console("polling", acme=acme, more={"limit": QUOTAS[Tier.STARTER].api_requests_per_minute})
+
+
+def test_audit_shows_older_entries_and_finds_linked_ones(run_console: RunConsole, globex: Organization) -> None:
+    run_console("audit", globex=globex)
