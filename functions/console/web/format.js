@@ -13,7 +13,8 @@ const SPANS = [
 
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
+/** Cut off, not rounded: 99.6 % is not all. */
+const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0, roundingMode: "trunc" });
 const size = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const dayOfUtc = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", timeZone: "UTC" });
 const longDayOfUtc = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeZone: "UTC" });

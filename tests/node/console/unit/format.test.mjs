@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatBytes, formatRelative, formatUtcDay, formatUtcDays } from "../../../../functions/console/web/format.js";
+import { formatBytes, formatShare, formatRelative, formatUtcDay, formatUtcDays } from "../../../../functions/console/web/format.js";
 
 const NOW = new Date("2026-11-16T12:00:00Z");
 
@@ -21,4 +21,11 @@ test("times are seen from now", () => {
   assert.equal(formatRelative("2026-11-16T15:00:00Z", NOW), "in 3 hours");
   assert.equal(formatRelative("2026-11-15T12:00:00Z", NOW), "yesterday");
   assert.equal(formatRelative(NOW, NOW), "now");
+});
+
+test("a share is full at its limit and not before", () => {
+  assert.equal(formatShare(0.7951), "79%");
+  assert.equal(formatShare(0.9999), "99%");
+  assert.equal(formatShare(1), "100%");
+  for (let part = 0; part <= 300; part += 1) assert.equal(formatShare(part / 100), `${part}%`);
 });
