@@ -56,3 +56,7 @@ def test_five_tabs_stay_within_the_limit_of_a_minute(run_console: RunConsole, ac
 
 def test_audit_shows_older_entries_and_finds_linked_ones(run_console: RunConsole, globex: Organization) -> None:
     run_console("audit", globex=globex)
+
+
+def test_figures_are_those_of_the_locale(run_console: RunConsole, acme: Organization) -> None:
+    run_console("figures", acme=acme)

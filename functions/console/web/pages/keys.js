@@ -147,7 +147,7 @@ function statusOf(key) {
 function scopesOf(key) {
   if (key.scopes.length === 1) return scopeText(key.scopes[0]);
   const list = h("ul", { class: "stack-tiny" }, ...key.scopes.map((scope) => h("li", {}, scopeText(scope))));
-  return h("details", {}, h("summary", {}, `${key.scopes.length} scopes`), list);
+  return h("details", {}, h("summary", {}, `${formatNumber(key.scopes.length)} scopes`), list);
 }
 
 /** @param {Key} key */

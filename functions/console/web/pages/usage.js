@@ -8,10 +8,10 @@ import { quotaBanner } from "../components/quota_banner.js";
 import { quotaCard } from "../components/quota_card.js";
 import { emptyState, loadInto, skeleton } from "../components/states.js";
 import { table } from "../components/table.js";
-import { usageChart } from "../components/usage_chart.js";
+import { chartLegend, usageChart } from "../components/usage_chart.js";
 import { h } from "../dom.js";
 import { daysLeft, fillDays, METRICS, projectedUse } from "../quotas.js";
-import { formatBytes, formatClock, formatDays, formatNumber, formatUtcDay, formatUtcDays } from "../format.js";
+import { formatBytes, formatDays, formatNumber, formatUtcClock, formatUtcDay, formatUtcDays } from "../format.js";
 import { setQuery } from "../router.js";
 import { may } from "../session.js";
 
@@ -43,7 +43,7 @@ export const page = {
       show: (data) => {
         const { period } = data.usage;
         const resets = `resets in ${formatDays(daysLeft(period, new Date()))}`;
-        line.textContent = `${formatUtcDays(period.start, period.end)} (UTC) · ${resets} · as of ${formatClock(new Date())}`;
+        line.textContent = `${formatUtcDays(period.start, period.end)} (UTC) · ${resets} · as of ${formatUtcClock(new Date())}`;
         if (data.isNew && !first.firstChild) first.append(firstEventPanel(view, () => void reload()));
         void events.show(data.usage);
         return showMonth(data, events.element);
@@ -177,9 +177,10 @@ function monthOfEvents(view, usage, daily, isWhole) {
     isDense: true,
   });
   const source = isWhole ? "By first receipt." : "By the time of the event, of one app. The quota is of all apps.";
-  const legend = h("p", { class: "meta legend" }, h("span", { class: "key key-sum" }, "events"), isWhole && h("span", { class: "key key-quota" }, "quota"), isWhole && h("span", { class: "key key-projection" }, "at this pace"), source);
+  const data = { period: usage.period, days, limit, projected };
+  const legend = h("p", { class: "meta legend" }, chartLegend(data), source);
   return [
-    h("div", { class: "stack-small" }, legend, usageChart({ period: usage.period, days, limit, projected }, view.signal)),
+    h("div", { class: "stack-small" }, legend, usageChart(data, view.signal)),
     h("details", { class: "as-table" }, h("summary", {}, "The same as a table"), h("div", { class: "stack-small" }, h("div", {}, csv), rows)),
   ];
 }
