@@ -1,5 +1,7 @@
 /** The events that the live list shows, and those that wait until its reader asks for them. */
 
+import { formatNumber } from "./format.js";
+
 /** @typedef {import("./types.d.ts").StoredEvent} StoredEvent */
 /** @typedef {import("./types.d.ts").Listed<StoredEvent>} EventPage */
 /**
@@ -11,6 +13,8 @@
  */
 
 export const MOST_WAITING = 500;
+/** An open page gathers new events for days. Older ones are loaded again by their button. */
+export const MOST_SHOWN = 2_000;
 
 /** @type {Tail} */
 export const EMPTY_TAIL = { rows: [], waiting: [], hasGap: false, cursor: null };
@@ -41,12 +45,20 @@ export function mergePoll(tail, page) {
 }
 
 /**
- * Return the tail that shows all that waited. A tail with a gap is to be loaded again instead.
+ * Return the tail that shows all that waited. A tail with a gap, or with too many rows, is to be loaded again instead.
  * @param {Tail} tail
  * @returns {Tail}
  */
 export function showWaiting(tail) {
   return { ...tail, rows: [...tail.waiting, ...tail.rows].sort(byTime), waiting: [] };
+}
+
+/**
+ * Tell whether the waiting events can be shown above the others.
+ * @param {Tail} tail
+ */
+export function hasRoom(tail) {
+  return !tail.hasGap && tail.waiting.length + tail.rows.length <= MOST_SHOWN;
 }
 
 /**
@@ -66,7 +78,7 @@ export function appendOlder(tail, page) {
  * @param {Tail} tail
  */
 export function waitingText(tail) {
-  return `${tail.waiting.length}${tail.hasGap ? "+" : ""} new`;
+  return `${formatNumber(tail.waiting.length)}${tail.hasGap ? "+" : ""} new`;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The panel of an organization without events: a snippet, and a line that waits for the first event. */
 
-import { ApiError, OfflineError, request, SignedOutError } from "../api.js";
+import { request } from "../api.js";
+import { idempotencyKeys } from "../attempts.js";
 import { createdWriteKey, keepCreatedKey } from "../created_keys.js";
 import { fill, h } from "../dom.js";
 import { formatMoment } from "../format.js";
@@ -28,22 +29,18 @@ export function firstEventPanel(view, onArrival) {
   const tabs = snippetTabs(() => createdWriteKey() ?? PLACEHOLDER, view.query.get("sdk"), (sdk) => setQuery({ sdk }));
   const arrived = new AbortController();
   const signal = AbortSignal.any([view.signal, arrived.signal]);
+  const keyOf = idempotencyKeys();
   showKey();
   poll(ask, signal);
 
   async function ask() {
-    try {
-      const { data } = await request("GET", "events", { query: { limit: 1 }, signal });
-      if (data.length === 0) return;
-      arrived.abort();
-      fill(live, h("span", { class: "celebration" }, icon("check")), describe(data[0]));
-      live.classList.add("arrived");
-      announce("Your first event has arrived.");
-      onArrival(data[0]);
-    } catch (error) {
-      if (error instanceof ApiError || error instanceof OfflineError || error instanceof SignedOutError) return;
-      if (!signal.aborted) throw error;
-    }
+    const { data } = await request("GET", "events", { query: { limit: 1 }, signal });
+    if (data.length === 0) return;
+    arrived.abort();
+    fill(live, h("span", { class: "celebration" }, icon("check")), describe(data[0]));
+    live.classList.add("arrived");
+    announce("Your first event has arrived.");
+    onArrival(data[0]);
   }
 
   function showKey() {
@@ -62,8 +59,9 @@ export function firstEventPanel(view, onArrival) {
     try {
       const [app] = (await request("GET", "apps", { query: { limit: 1 } })).data;
       const body = { type: "write", name: NAME, app_id: app?.id };
-      keepCreatedKey(await request("POST", "keys", { body, idempotencyKey: crypto.randomUUID() }));
+      keepCreatedKey(await request("POST", "keys", { body, idempotencyKey: keyOf(body) }));
       showKey();
+      keyLine.querySelector("button")?.focus();
       tabs.update();
       announce("The key was created.");
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Keys: list, create, rotate, revoke. */
 
 import { requestAll } from "../api.js";
+import { appName } from "../app_names.js";
 import { button, whileBusy } from "../components/buttons.js";
 import { createKey } from "../components/create_key.js";
 import { revokeKey, rotateKey } from "../components/key_dialogs.js";
@@ -10,7 +11,8 @@ import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay, formatRelative } from "../format.js";
+import { loadApps } from "../event_source.js";
+import { formatDay, formatNumber, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
 import { isLiveKey } from "../key_states.js";
 import { setQuery } from "../router.js";
@@ -66,12 +68,12 @@ export const page = {
     const filter = filterField("Filter by name", chosen.filter, (text) => {
       chosen.filter = text;
       setQuery({ q: text });
-      announce(`${showRows()} keys`);
+      announce(`Keys shown: ${formatNumber(showRows())}`);
     });
     const states = segments("State", STATES, chosen.state, (state) => {
       chosen.state = state;
       setQuery({ status: state === LIVE ? null : state });
-      announce(`${showRows()} keys`);
+      announce(`Keys shown: ${formatNumber(showRows())}`);
     });
     view.root.append(h("div", { class: "stack-small" }, h("div", { class: "row" }, filter, states), list));
     await reload();
@@ -86,14 +88,6 @@ async function loadKeys(signal) {
     loadApps(signal),
   ]);
   return { keys, apps };
-}
-
-/**
- * @param {AbortSignal} signal
- * @returns {Promise<App[]>}
- */
-async function loadApps(signal) {
-  return may("apps:read") ? requestAll("apps", { signal }) : [];
 }
 
 /**
@@ -118,7 +112,7 @@ function noKeys(create) {
  * @param {() => void} onChange
  */
 function keyTable(keys, apps, onChange) {
-  const nameOf = (/** @type {string | null} */ id) => apps.find((app) => app.id === id)?.name ?? (id ? "A deleted app" : "–");
+  const nameOf = (/** @type {string | null} */ id) => appName(apps, id);
   return table({
     caption: "Keys",
     rows: keys,
@@ -147,7 +141,7 @@ function statusOf(key) {
 function scopesOf(key) {
   if (key.scopes.length === 1) return scopeText(key.scopes[0]);
   const list = h("ul", { class: "stack-tiny" }, ...key.scopes.map((scope) => h("li", {}, scopeText(scope))));
-  return h("details", {}, h("summary", {}, `${key.scopes.length} scopes`), list);
+  return h("details", {}, h("summary", {}, `${formatNumber(key.scopes.length)} scopes`), list);
 }
 
 /** @param {Key} key */

@@ -2,19 +2,20 @@
 
 import { request, requestAll } from "../api.js";
 import { button, whileBusy } from "../components/buttons.js";
-import { changeRole, disableMember, inviteMember, nameOf, removeMember } from "../components/member_dialogs.js";
+import { disableMember, inviteMember, nameOf, removeMember } from "../components/member_dialogs.js";
 import { menu } from "../components/menu.js";
 import { loadPlaces, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
+import { roleCell } from "../components/role_cell.js";
 import { roleList } from "../components/role_list.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce, toast } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay } from "../format.js";
+import { formatDay, formatNumber, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
 import { initialsOf } from "../initials.js";
-import { mayChange, roleMeaning, roleName, rolesBelow } from "../roles.js";
+import { mayChange } from "../roles.js";
 import { setQuery } from "../router.js";
 import { may } from "../session.js";
 
@@ -69,12 +70,12 @@ export const page = {
     const filter = filterField("Filter by name or address", chosen.filter, (text) => {
       chosen.filter = text;
       setQuery({ q: text });
-      announce(`${showRows()} members`);
+      announce(`Members shown: ${formatNumber(showRows())}`);
     });
     const states = segments("State", STATES, chosen.status, (status) => {
       chosen.status = status;
       setQuery({ status: status === ALL ? null : status });
-      announce(`${showRows()} members`);
+      announce(`Members shown: ${formatNumber(showRows())}`);
     });
     view.root.append(h("div", { class: "stack-small" }, h("div", { class: "row" }, filter, states), line, list, roleList()));
     await reload();
@@ -102,8 +103,9 @@ function memberTable(members, me, onChange) {
     rows: members,
     columns: [
       { title: "Member", cell: (member) => person(member, me) },
-      { title: "Role", cell: (member) => roleOf(member, me, onChange) },
+      { title: "Role", cell: (member) => roleCell(member, me, onChange) },
       { title: "Status", cell: statusOf },
+      { title: "Last sign-in", cell: signedIn },
       { title: "Added", cell: (member) => momentTime(member.created_at, formatDay(member.created_at)) },
       ...(may("users:write") ? [actions] : []),
     ],
@@ -121,23 +123,9 @@ function person(member, me) {
   return h("div", { class: "person" }, avatar, h("div", {}, longText(nameOf(member)), you, address));
 }
 
-/**
- * Return the role: a list to choose from, where the member may change it.
- * @param {Member} member
- * @param {Me} me
- * @param {() => void} onChange
- */
-function roleOf(member, me, onChange) {
-  if (!may("users:write") || !mayChange(me.role, member.role)) return h("span", { title: roleMeaning(member.role) }, roleName(member.role));
-  const options = rolesBelow(me.role).map((role) => h("option", { value: role, selected: role === member.role, title: roleMeaning(role) }, roleName(role)));
-  const select = h("select", { class: "role-select", "aria-label": `Role of ${nameOf(member)}`, title: roleMeaning(member.role) }, ...options);
-  select.addEventListener("change", async () => {
-    const wanted = select.value;
-    select.value = member.role;
-    if (await changeRole(member, wanted, member.id === me.id)) onChange();
-    select.focus();
-  });
-  return select;
+/** @param {Member} member */
+function signedIn({ last_signed_in_at: at }) {
+  return at ? momentTime(at, formatRelative(at)) : "–";
 }
 
 /** @param {Member} member */
