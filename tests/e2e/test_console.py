@@ -33,8 +33,8 @@ def test_organization_is_read_changed_and_deleted(run_console: RunConsole, acme:
 
 
 def test_each_page_is_light_and_sound_for_each_role(run_console: RunConsole, globex: Organization) -> None:
-    entries = re.findall(r'\{ name: "([\w-]+)".* needs: (?:"([\w:]+)"|null) \}', (WEB / "pages.js").read_text())
-    pages = [{"name": name, "needs": needs or None} for name, needs in entries]
+    entries = re.findall(r'\{ name: "([\w-]+)", title: "([\w-]+)".* needs: (?:"([\w:]+)"|null) \}', (WEB / "pages.js").read_text())
+    pages = [{"name": name, "title": title, "needs": needs or None} for name, title, needs in entries]
     assert {page["name"] for page in pages} | PUBLIC == {path.stem for path in (WEB / "pages").glob("*.js")}
 
     roles = {name: sorted(permissions) for name, permissions in ROLES.items()}

@@ -8,8 +8,9 @@
 //     await inspect(page, "keys");                    // axe-core and width, light and dark, 320 and 1,280 px
 //   });
 //
-// `run` fails for an error of a page, a refused policy, and a request to another origin. With CONSOLE_PICTURES=<folder>
-// `inspect` also stores pictures.
+// `run` fails for an error of a page, a refused policy, a motion in spite of `reducedMotion`, and a request to another
+// origin, also of a window that a page opens. `mayVisit` of `open` matches the addresses to which a page may navigate.
+// With CONSOLE_PICTURES=<folder> `inspect` also stores pictures.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,15 +22,16 @@ const AXE = readFileSync(join(import.meta.dirname, "..", "node_modules", "axe-co
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 320, height: 640 };
-// Contrast depends on the look, everything else on the width.
+// From one to the next, one thing changes.
 const INSPECTIONS = [
-  [WIDE, "light", null],
-  [NARROW, "dark", null],
-  [WIDE, "dark", ["color-contrast"]],
-  [NARROW, "light", ["color-contrast"]],
+  [WIDE, "light"],
+  [WIDE, "dark"],
+  [NARROW, "dark"],
+  [NARROW, "light"],
 ];
 const PICTURES = process.env.CONSOLE_PICTURES;
 const loaded = new Map();
+const inFlight = new WeakMap();
 const PATIENCE_MS = 30_000; // only a failure waits so long
 
 // Runs a scenario in one Chromium, and prints its result as JSON.
@@ -39,32 +41,21 @@ export async function run(scenario) {
   const faults = [];
   const pages = [];
   // Opens the console in a browser context of its own. `at` is the page with its query.
-  const open = async (organization, at = "", options = {}) => {
+  const open = async (organization, at = "", { mayVisit, ...options } = {}) => {
     const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", reducedMotion: "reduce", ...options });
     context.setDefaultTimeout(PATIENCE_MS);
+    await context.addInitScript(noteMotions);
     const page = await context.newPage();
     pages.push(page);
     const base = consoleOf(given, organization);
-    page.on("pageerror", (error) => faults.push(`${page.url()}: ${error.stack}`));
-    page.on("console", (message) => {
-      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
-    });
-    page.on("request", (request) => {
-      if (request.isNavigationRequest()) return; // to the provider of single sign-on and back
-      const { origin, protocol } = new URL(request.url());
-      if (protocol.startsWith("http") && origin !== new URL(base).origin) faults.push(`a request to ${request.url()}`);
-    });
-    page.on("response", async (response) => {
-      if (!response.url().startsWith(base)) return;
-      const { responseBodySize } = await response.request().sizes(); // below 0 from the cache
-      loaded.set(page, (loaded.get(page) ?? 0) + Math.max(0, responseBodySize));
-    });
+    watch(page, { base, mayVisit, faults });
     await page.goto(base + at);
     await page.locator(".door, .frame").waitFor();
     return page;
   };
   try {
     const result = await scenario({ given, open, inspect, browser });
+    for (const page of pages.filter((each) => !each.isClosed())) faults.push(...(await needlessMotionsOf(page)));
     assert.deepEqual(faults, []);
     console.log(JSON.stringify(result ?? {}));
   } catch (error) {
@@ -73,6 +64,58 @@ export async function run(scenario) {
   } finally {
     await browser.close();
   }
+}
+
+// Notes the faults of a page and of the windows that it opens.
+function watch(page, { base, mayVisit, faults }) {
+  const requests = new Set();
+  inFlight.set(page, requests);
+  page.on("popup", (popup) => watch(popup, { base, mayVisit, faults }));
+  page.on("pageerror", (error) => faults.push(`${page.url()}: ${error.stack}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
+  });
+  page.on("request", (request) => {
+    requests.add(request);
+    const url = request.url();
+    const isAllowed = request.isNavigationRequest() && mayVisit?.test(url);
+    if (url.startsWith("http") && new URL(url).origin !== new URL(base).origin && !isAllowed) faults.push(`a request to ${url}`);
+  });
+  page.on("requestfailed", (request) => requests.delete(request));
+  page.on("requestfinished", async (request) => {
+    requests.delete(request);
+    if (!request.url().startsWith(base)) return;
+    const { responseBodySize } = await request.sizes(); // below 0 from the cache
+    loaded.set(page, (loaded.get(page) ?? 0) + Math.max(0, responseBodySize));
+  });
+}
+
+// Runs in the page: keeps the animations and transitions that begin.
+function noteMotions() {
+  window.motions = [];
+  const note = () => {
+    for (const each of document.getAnimations()) {
+      const { duration, delay, iterations } = each.effect.getTiming();
+      if (duration > 0) window.motions.push({ name: each.animationName ?? each.transitionProperty, duration, delay, iterations });
+    }
+  };
+  for (const type of ["animationstart", "transitionrun"]) document.addEventListener(type, note, true);
+}
+
+// Returns the motions of the page since it was loaded, if it is to have none.
+async function needlessMotionsOf(page) {
+  const moved = await page.evaluate(() => (matchMedia("(prefers-reduced-motion: reduce)").matches ? window.motions : []));
+  return moved.map((motion) => `${page.url()} moves: ${JSON.stringify(motion)}`);
+}
+
+// Resolves once no request of the page is under way, and what it answered is drawn.
+export async function settled(page) {
+  do await until(() => inFlight.get(page).size === 0, 20);
+  while ((await drawn(page)) && inFlight.get(page).size > 0);
+}
+
+function drawn(page) {
+  return page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(true)))));
 }
 
 // The address of the console at an organization's subdomain, or at the API's own host without one.
@@ -95,30 +138,31 @@ export async function signIn(page, { admin_email: email, admin_password: passwor
   await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
 }
 
-// Checks the page as it is: no violation of axe-core, and nothing wider than the window. `most` bounds the combinations
-// of width and look: the first two have both widths and both looks.
-export async function inspect(page, name, most = INSPECTIONS.length) {
-  for (const [size, colorScheme, rules] of INSPECTIONS.slice(0, most)) {
+// Checks the page as it is: no violation of axe-core, and nothing wider than the window.
+export async function inspect(page, name) {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
+  for (const [size, colorScheme] of INSPECTIONS) {
     await page.setViewportSize(size);
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    await page.emulateMedia({ colorScheme });
+    await drawn(page);
     if (PICTURES) await picture(page, `${name}-${size.width}-${colorScheme}`);
+    const { violations, excess } = await page.evaluate(check, RULES);
     const where = `${name}, ${size.width} px, ${colorScheme}`;
-    assert.deepEqual(await violationsOf(page, rules), [], where);
-    const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
-    assert.ok(wide <= 0, `${where}: ${wide} px too wide`);
+    assert.deepEqual(violations, [], where);
+    assert.ok(excess <= 0, `${where}: ${excess} px too wide`);
   }
   await page.setViewportSize(WIDE);
-  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await page.emulateMedia({ colorScheme: "light" });
 }
 
-async function violationsOf(page, rules) {
-  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
-  const found = await page.evaluate(
-    ([tags, only]) => window.axe.run(document, { runOnly: only ? { type: "rule", values: only } : { type: "tag", values: tags } }),
-    [RULES, rules],
-  );
-  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+// Runs in the page. The console has no audio, and no style of another origin, which axe-core would load again.
+async function check(tags) {
+  const options = { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"], preload: false };
+  const { violations } = await window.axe.run(document, options);
+  return {
+    violations: violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`)),
+    excess: document.scrollingElement.scrollWidth - innerWidth,
+  };
 }
 
 async function picture(page, name) {
@@ -137,11 +181,11 @@ export async function tabTo(page, role, name, presses = 60) {
 }
 
 // Returns the first value of `ask` that is true.
-export async function until(ask) {
+export async function until(ask, pause = 200) {
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
     const value = await ask();
     if (value) return value;
-    await sleep(200);
+    await sleep(pause);
   }
   throw new Error(`It never happened: ${ask}`);
 }
