@@ -8,6 +8,7 @@ stores pictures of each inspected state, and of the pages of a failure. Few long
 import re
 
 from tenancy.rules.permissions import ROLES
+from tenancy.rules.tiers import QUOTAS, Tier
 from tests.e2e.conftest import RunConsole
 from tests.e2e.deployed import Organization
 from tests.given import ROOT
@@ -43,3 +44,19 @@ def test_each_page_is_light_and_sound_for_each_role(run_console: RunConsole, glo
 
 def test_flows_work_by_keyboard_alone(run_console: RunConsole, globex: Organization) -> None:
     run_console("keyboard", globex=globex)
+
+
+def test_focus_and_announcements_reach_their_readers(run_console: RunConsole, acme: Organization) -> None:
+    run_console("focus", acme=acme)
+
+
+def test_five_tabs_stay_within_the_limit_of_a_minute(run_console: RunConsole, acme: Organization) -> None:
+    run_console("polling", acme=acme, more={"limit": QUOTAS[Tier.STARTER].api_requests_per_minute})
+
+
+def test_audit_shows_older_entries_and_finds_linked_ones(run_console: RunConsole, globex: Organization) -> None:
+    run_console("audit", globex=globex)
+
+
+def test_figures_are_those_of_the_locale(run_console: RunConsole, acme: Organization) -> None:
+    run_console("figures", acme=acme)

@@ -12,13 +12,14 @@
  * @property {Link | null} link the seal to keep
  */
 
+const MOST_PAGES = 20;
 const KEPT = /^\s*(\d{1,19})\s*[:,;\s]\s*([0-9a-f]{64})\s*$/i;
 
 /**
  * Verify the log after *after*, until its end or the first break.
  * @param {(after: Link | null) => Promise<Verification>} ask one call of the API
  * @param {Link | null} after
- * @param {(sequence: number) => void} onProgress called with the last sequence that was verified
+ * @param {(sequence: number) => unknown} onProgress called with the last sequence that was verified
  * @returns {Promise<Result>}
  */
 export async function verifyChain(ask, after, onProgress) {
@@ -39,6 +40,21 @@ export async function verifyChain(ask, after, onProgress) {
     }
     link = last;
   }
+}
+
+/**
+ * Return the sequence of the newest sealed entry, or null if the newest pages have none.
+ * @param {(cursor: string | null) => Promise<import("./types.d.ts").Listed<{ sequence: number | null }>>} read a page, newest first
+ */
+export async function findLastSealed(read) {
+  let cursor = /** @type {string | null} */ (null);
+  for (let turn = 0; turn < MOST_PAGES; turn += 1) {
+    const { data, pagination } = await read(cursor);
+    const sealed = data.find(({ sequence }) => sequence !== null);
+    if (sealed || !pagination.has_more) return sealed?.sequence ?? null;
+    cursor = pagination.next_cursor;
+  }
+  return null;
 }
 
 /**

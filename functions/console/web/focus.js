@@ -1,10 +1,12 @@
 /** Keeps the focus where it is while content is made anew. */
 
 const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
+const LANDINGS = "h2, h3, [role='region'], table";
 
 /**
  * Run *change*. If that takes the focus away, it goes to the element with the same name: the attribute
- * `data-focus`, the label or the text.
+ * `data-focus`, the label or the text. Without one it goes to the first heading or table of *place*, else to the title
+ * of the page: a keyboard user goes on from there.
  * @param {HTMLElement} place
  * @param {() => void} change
  */
@@ -15,6 +17,15 @@ export function keepFocus(place, change) {
   if (name === null || document.activeElement === before) return;
   const again = [...place.querySelectorAll(FOCUSABLE)].find((each) => nameOf(each) === name);
   if (again instanceof HTMLElement) again.focus();
+  if (!again || document.activeElement !== again) land(place);
+}
+
+/** @param {HTMLElement} place */
+function land(place) {
+  const landing = [...place.querySelectorAll(LANDINGS)].find((each) => each.checkVisibility()) ?? document.querySelector("h1");
+  if (!(landing instanceof HTMLElement)) return;
+  if (!landing.hasAttribute("tabindex")) landing.setAttribute("tabindex", "-1");
+  landing.focus();
 }
 
 /** @param {Element} element */

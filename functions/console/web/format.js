@@ -3,6 +3,7 @@
 const BYTE_NAMES = ["B", "KiB", "MiB", "GiB", "TiB"];
 const STEP = 1024;
 const DAY_MS = 86_400_000;
+const MOST_DIGITS = 6; // behind the decimal point, of amounts of money
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const SPANS = [
   ["day", DAY_MS],
@@ -13,7 +14,8 @@ const SPANS = [
 
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
+/** Cut off, not rounded: 99.6 % is not all. */
+const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0, roundingMode: "trunc" });
 const size = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const dayOfUtc = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", timeZone: "UTC" });
 const longDayOfUtc = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeZone: "UTC" });
@@ -21,9 +23,9 @@ const shortDay = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const exactMoment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const exactClock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const clockOfUtc = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", timeZone: "UTC", timeZoneName: "short" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-const span = new Intl.NumberFormat(undefined, { style: "unit", unit: "day", unitDisplay: "long" });
 
 /** @param {number} value */
 export function formatNumber(value) {
@@ -92,6 +94,24 @@ export function formatClock(time) {
 }
 
 /**
+ * Return a time of the day in UTC as "10:42 UTC".
+ * @param {string | Date} time
+ */
+export function formatUtcClock(time) {
+  return clockOfUtc.format(new Date(time));
+}
+
+/**
+ * Return an amount of money. The text keeps digits that a number has no place for.
+ * @param {string} amount
+ * @param {string | null} currency its code, as ISO 4217 has it
+ */
+export function formatMoney(amount, currency) {
+  const options = { maximumFractionDigits: MOST_DIGITS, ...(currency ? { style: /** @type {const} */ ("currency"), currency } : {}) };
+  return new Intl.NumberFormat(undefined, options).format(/** @type {`${number}`} */ (amount));
+}
+
+/**
  * Return a time of the day with its seconds.
  * @param {string | Date} time
  */
@@ -99,9 +119,12 @@ export function formatExactClock(time) {
   return exactClock.format(new Date(time));
 }
 
-/** @param {number} days */
+/**
+ * Return a number of days for an English sentence.
+ * @param {number} days
+ */
 export function formatDays(days) {
-  return span.format(days);
+  return `${whole.format(days)} ${days === 1 ? "day" : "days"}`;
 }
 
 /**

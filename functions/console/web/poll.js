@@ -1,35 +1,60 @@
-/** Repeats a question while the page is visible, at most once in five seconds. */
+/** Repeats questions while the page is visible. All lists of a tab share one turn in five seconds. */
+
+import { ApiError, OfflineError, SignedOutError } from "./api.js";
 
 export const POLL_MS = 5_000;
+const SECOND_MS = 1_000;
+
+/** @typedef {{ ask: () => Promise<void>, signal: AbortSignal, askedAt: number }} Question */
+const tab = { questions: /** @type {Question[]} */ ([]), nextAt: 0, timer: 0, isAsking: false };
 
 /**
- * Run *ask* now and every five seconds, never twice at once. It stops with *signal*, and rests while the tab is hidden.
- * A tab that is seen again asks at once, if the last question is old enough.
+ * Run *ask* now, and again every five seconds, until *signal*. Several questions take turns. It rests while the tab is
+ * hidden, and after a refusal as long as the API says. What the API or the network refuses is asked again.
  * @param {() => Promise<void>} ask
  * @param {AbortSignal} signal
- * @param {number} [askedAt] the time of the last question, in milliseconds
+ * @param {number} [askedAt] the time at which it was asked elsewhere, in milliseconds
  */
 export function poll(ask, signal, askedAt = 0) {
-  let timer = 0;
-  let isAsking = false;
-  async function run() {
-    clearTimeout(timer);
-    if (signal.aborted || document.hidden || isAsking) return;
-    const wait = askedAt + POLL_MS - Date.now();
-    if (wait > 0) {
-      timer = window.setTimeout(() => void run(), wait);
-      return;
-    }
-    isAsking = true;
-    askedAt = Date.now();
-    try {
-      await ask();
-    } finally {
-      isAsking = false;
-      if (!signal.aborted) timer = window.setTimeout(() => void run(), POLL_MS);
-    }
+  if (signal.aborted) return;
+  const question = { ask, signal, askedAt };
+  tab.questions.push(question);
+  tab.nextAt = Math.max(tab.nextAt, askedAt + POLL_MS);
+  document.addEventListener("visibilitychange", () => void turn(), { signal });
+  signal.addEventListener("abort", () => {
+    tab.questions = tab.questions.filter((each) => each !== question);
+  });
+  void turn();
+}
+
+/** Ask the question that has waited longest, if it is time. Else set the timer. */
+async function turn() {
+  clearTimeout(tab.timer);
+  const [question] = tab.questions.toSorted((one, other) => one.askedAt - other.askedAt);
+  if (!question || tab.isAsking || document.hidden) return;
+  const wait = tab.nextAt - Date.now();
+  if (wait > 0) {
+    tab.timer = window.setTimeout(() => void turn(), wait);
+    return;
   }
-  document.addEventListener("visibilitychange", () => void run(), { signal });
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  void run();
+  tab.isAsking = true;
+  question.askedAt = Date.now();
+  tab.nextAt = question.askedAt + POLL_MS;
+  try {
+    await question.ask();
+  } catch (error) {
+    if (error instanceof ApiError) tab.nextAt = Math.max(tab.nextAt, Date.now() + restOf(error) * SECOND_MS);
+    else if (!(question.signal.aborted || error instanceof OfflineError || error instanceof SignedOutError)) throw error;
+  } finally {
+    tab.isAsking = false;
+    void turn();
+  }
+}
+
+/**
+ * Return the seconds that a refusal asks to wait.
+ * @param {ApiError} error
+ */
+function restOf({ problem }) {
+  return Number(problem.retry_after) || 0;
 }

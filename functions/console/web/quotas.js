@@ -1,5 +1,7 @@
 /** The statements of the usage page about a quota: its share, its pace and its effect. Pure functions. */
 
+import { formatUtcDay } from "./format.js";
+
 /** @typedef {import("./types.d.ts").Usage} Usage */
 /** @typedef {import("./types.d.ts").Day} Day */
 
@@ -116,6 +118,17 @@ export function dayOfLimit(metric, usage, now) {
   const end = Date.parse(usage.period.end);
   const left = end - now.getTime();
   return new Date(now.getTime() + (left * (limit - used)) / (projected - used));
+}
+
+/**
+ * Return the day on which a quota is reached in words, or nothing.
+ * @param {Metric} metric
+ * @param {Usage} usage
+ * @param {Date} now
+ */
+export function paceText(metric, usage, now) {
+  const day = dayOfLimit(metric, usage, now);
+  return day ? ` At this pace the quota is reached on ${formatUtcDay(day)} (UTC).` : "";
 }
 
 /**

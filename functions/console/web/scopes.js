@@ -24,7 +24,9 @@ const WORDS = {
   "users:read": "Read members",
   "users:write": "Invite, change and remove members",
 };
-/** These are not in a key unless its creator asks for them. */
+/** A new key has these unless its creator chooses others. They read figures. */
+const FIRST = ["stats:read", "usage:read"];
+/** "Select all" leaves these out: each can give or take rights. */
 const STRONG = ["organization:delete", "users:write", "keys:write", "sso:write"];
 
 /** @param {string} scope */
@@ -33,13 +35,14 @@ export function scopeText(scope) {
 }
 
 /**
- * Return the choices for the scopes of a secret key, and those that are chosen at first.
+ * Return the choices for the scopes of a secret key, those that are chosen at first, and those of "Select all".
  * @param {string[]} permissions of the member
- * @returns {{ choices: [string, string, string][], chosen: string[] }}
+ * @returns {{ choices: [string, string, string][], chosen: string[], usual: string[] }}
  */
 export function scopeChoices(permissions) {
   return {
     choices: permissions.map((scope) => [scope, scopeText(scope), scope]),
-    chosen: permissions.filter((scope) => !STRONG.includes(scope)),
+    chosen: permissions.filter((scope) => FIRST.includes(scope)),
+    usual: permissions.filter((scope) => !STRONG.includes(scope)),
   };
 }

@@ -1,5 +1,7 @@
 /** The events that the live list shows, and those that wait until its reader asks for them. */
 
+import { formatNumber } from "./format.js";
+
 /** @typedef {import("./types.d.ts").StoredEvent} StoredEvent */
 /** @typedef {import("./types.d.ts").Listed<StoredEvent>} EventPage */
 /**
@@ -66,7 +68,7 @@ export function appendOlder(tail, page) {
  * @param {Tail} tail
  */
 export function waitingText(tail) {
-  return `${tail.waiting.length}${tail.hasGap ? "+" : ""} new`;
+  return `${formatNumber(tail.waiting.length)}${tail.hasGap ? "+" : ""} new`;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** "Where is my event?": reads pasted ids, and explains the answers. */
 
+import { formatNumber } from "./format.js";
+
 /** @typedef {{ event_id: string, device_id?: string, event_timestamp?: string }} TracedId */
 /** @typedef {import("./types.d.ts").TracedEvent} TracedEvent */
 /** @typedef {import("./types.d.ts").Trace} Trace */
@@ -80,6 +82,6 @@ export function describeState(event) {
 export function describeQueue({ age_seconds: age, last_stored_at: last }, formatTime) {
   const stored = last ? `The last event was stored ${formatTime(last)}.` : "No event was stored in the last 7 days.";
   if (age === null) return `${stored} An event that was sent since then can still be queued.`;
-  const time = age < SECONDS_PER_MINUTE ? `${Math.max(1, Math.ceil(age))} s` : `${Math.ceil(age / SECONDS_PER_MINUTE)} min`;
+  const time = age < SECONDS_PER_MINUTE ? `${formatNumber(Math.max(1, Math.ceil(age)))} s` : `${formatNumber(Math.ceil(age / SECONDS_PER_MINUTE))} min`;
   return `${stored} Of 100 events, 99 are stored within ${time} at present. A later one can still be queued.`;
 }

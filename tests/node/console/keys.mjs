@@ -53,7 +53,14 @@ await run(async ({ given, open }) => {
   await page.getByRole("button", { name: "Create key" }).click();
   await create.getByRole("radio", { name: /Secret key/ }).check();
   await create.getByLabel("Name").fill(HOSTILE);
-  for (const box of await create.getByRole("checkbox").all()) await box.setChecked((await box.inputValue()) === "usage:read");
+  const scopes = () => create.getByRole("checkbox", { checked: true }).evaluateAll((boxes) => boxes.map((box) => box.value).toSorted());
+  assert.deepEqual(await scopes(), ["stats:read", "usage:read"]);
+  await create.getByRole("button", { name: "Select all but the strongest" }).press("Enter");
+  assert.ok((await scopes()).includes("exports:write") && !(await scopes()).includes("keys:write"));
+  await create.getByRole("button", { name: "Select none" }).press("Enter");
+  await create.getByRole("button", { name: "Create key" }).click();
+  await create.getByRole("group", { name: "Scopes" }).locator(".fault:visible").waitFor();
+  await create.getByRole("checkbox", { name: "Read usage and quotas" }).check();
   await inspect(page, "create-secret-key");
   await create.getByRole("button", { name: "Create key" }).click();
   const secret = await once.getByLabel("The key").textContent();

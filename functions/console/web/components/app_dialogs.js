@@ -3,6 +3,7 @@
 import { request } from "../api.js";
 import { idempotencyKeys } from "../attempts.js";
 import { freshId, h } from "../dom.js";
+import { formatNumber } from "../format.js";
 import { destroyDialog } from "./destroy_dialog.js";
 import { openDialog } from "./dialog.js";
 import { actionForm, textField } from "./fields.js";
@@ -43,7 +44,7 @@ export function changeApp(app, onChange) {
  */
 export function deleteApp(app, liveKeys, onChange) {
   const keys = { 0: "It has no live keys.", 1: "Its key is refused from now on." }[liveKeys ?? -1];
-  const text = keys ?? (liveKeys ? `Its ${liveKeys} live keys are refused from now on.` : "Its keys are refused from now on.");
+  const text = keys ?? (liveKeys ? `Its ${formatNumber(liveKeys)} live keys are refused from now on.` : "Its keys are refused from now on.");
   void destroyDialog({
     title: "Delete app",
     name: app.name,

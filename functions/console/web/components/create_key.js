@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { idempotencyKeys } from "../attempts.js";
 import { h } from "../dom.js";
 import { scopeChoices } from "../scopes.js";
+import { button } from "./buttons.js";
 import { openDialog } from "./dialog.js";
 import { actionForm, choiceGroup, selectField, textField } from "./fields.js";
 import { showNewKey } from "./key_dialogs.js";
@@ -41,9 +42,10 @@ export function createKey(apps, permissions, onChange) {
   const name = textField({ name: "name", label: "Name", hint: "Where the key is used, such as “Web shop”.", more: { maxlength: 255 } });
   const appChoices = /** @type {[string, string][]} */ (apps.map((app) => [app.id, app.name]));
   const app = selectField({ name: "app_id", label: "App", value: apps[0]?.id, choices: [[NO_APP, "No app"], ...appChoices] });
-  const { choices, chosen } = scopeChoices(permissions);
+  const { choices, chosen, usual } = scopeChoices(permissions);
   const scopes = choiceGroup({ name: "scopes", label: "Scopes", type: "checkbox", choices, chosen });
   scopes.element.classList.add("choices-two");
+  scopes.element.querySelector("legend")?.after(scopeButtons(usual, scopes.choose));
   const expiry = selectField({ name: "expires_at", label: "Expires", value: "", choices: EXPIRIES });
 
   function adapt() {
@@ -78,4 +80,14 @@ export function createKey(apps, permissions, onChange) {
     },
   });
   const dialog = openDialog({ title: "Create key", content: [h("div", { class: "dialog-body" }, form.element)], isWide: true });
+}
+
+/**
+ * Return buttons that choose many scopes, or none.
+ * @param {string[]} usual
+ * @param {(scopes: string[]) => void} choose
+ */
+function scopeButtons(usual, choose) {
+  const all = button("Select all but the strongest", { onClick: () => choose(usual) });
+  return h("div", { class: "row" }, all, button("Select none", { onClick: () => choose([]) }));
 }

@@ -3,7 +3,7 @@
 import { request } from "../api.js";
 import { fill, h } from "../dom.js";
 import { DELETION_GRACE_DAYS, erasureDay } from "../deletion.js";
-import { formatDay, formatMoment } from "../format.js";
+import { formatDay, formatDays, formatMoment } from "../format.js";
 import { forget, may } from "../session.js";
 import { button } from "./buttons.js";
 import { destroyDialog } from "./destroy_dialog.js";
@@ -16,7 +16,7 @@ import { notice } from "./states.js";
 /** @param {View} view */
 export function dangerCard(view) {
   const { name } = view.me.organization;
-  const grace = `All data is erased ${DELETION_GRACE_DAYS} days after the deletion. Until then the operator of the platform can restore the organization.`;
+  const grace = `All data is erased ${formatDays(DELETION_GRACE_DAYS)} after the deletion. Until then the operator of the platform can restore the organization.`;
   const card = h("section", { class: "card danger stack-small", "aria-labelledby": "danger" }, h("h2", { id: "danger" }, "Delete the organization"), h("p", { class: "muted" }, grace));
   if (may("organization:delete")) {
     const ask = async () => {

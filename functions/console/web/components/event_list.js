@@ -1,8 +1,10 @@
 /** The live list of events: the newest ones, those that wait behind "12 new", and older ones. */
 
-import { ApiError, OfflineError, SignedOutError } from "../api.js";
+import { ApiError, OfflineError } from "../api.js";
 import { fill, h } from "../dom.js";
 import { firstOf, listEvents } from "../event_source.js";
+import { keepFocus } from "../focus.js";
+import { formatNumber } from "../format.js";
 import { poll } from "../poll.js";
 import { goTo } from "../router.js";
 import { appendOlder, EMPTY_TAIL, mergePoll, showWaiting, startTail, waitingText } from "../tail.js";
@@ -14,8 +16,6 @@ import { announce, toast } from "./toast.js";
 
 /** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
 /** @typedef {import("../event_filters.js").Chosen} Chosen */
-
-const SECOND_MS = 1_000;
 
 /**
  * @param {object} options
@@ -31,7 +31,6 @@ const SECOND_MS = 1_000;
 export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, onOpen, onClear }) {
   let tail = EMPTY_TAIL;
   let askedAt = 0;
-  let restUntil = 0;
   let polled = new AbortController();
   const rows = eventTable(appName, onOpen);
   const line = liveLine(isLive, switchLive, showNew);
@@ -59,7 +58,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
     older.hidden = tail.cursor === null;
     line.wait(tail.waiting.length > 0 ? waitingText(tail) : null);
     if (tail.rows.length > 0) rows.show(tail.rows);
-    fill(body, tail.rows.length > 0 ? rows.element : showNone(), h("div", { class: "older" }, older));
+    keepFocus(body, () => fill(body, tail.rows.length > 0 ? rows.element : showNone(), h("div", { class: "older" }, older)));
   }
 
   function showNone() {
@@ -73,8 +72,6 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
 
   /** Ask for the newest events. They wait, unless nothing is shown that could move. */
   async function ask() {
-    if (Date.now() < restUntil) return;
-    askedAt = Date.now();
     const asked = chosen;
     try {
       const first = await firstOf(asked, null, signal);
@@ -89,9 +86,8 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
         line.wait(waitingText(tail));
       }
     } catch (error) {
-      if (error instanceof ApiError) restUntil = Date.now() + Number(error.problem.retry_after ?? 0) * SECOND_MS;
       if (error instanceof ApiError || error instanceof OfflineError) line.tell(error.message);
-      else if (!(error instanceof SignedOutError) && !signal.aborted) throw error;
+      throw error;
     }
   }
 
@@ -120,7 +116,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
     try {
       tail = appendOlder(tail, await listEvents(chosen, tail.cursor, signal));
       showTail();
-      rows.focusRow(from);
+      rows.focusRow(Math.min(from, tail.rows.length - 1));
     } catch (error) {
       if (!signal.aborted) toast(error instanceof Error ? error.message : "The events were not loaded.", "bad");
     }
@@ -135,7 +131,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
   async function choose(next) {
     chosen = next;
     await reload();
-    announce(`${tail.rows.length} events`);
+    announce(`Events shown: ${formatNumber(tail.rows.length)}`);
   }
 
   /** @param {string} id */

@@ -1,6 +1,7 @@
 /** The dense table of events. A row opens its event. */
 
 import { h } from "../dom.js";
+import { formatMoney } from "../format.js";
 import { identityOf } from "../tail.js";
 import { openRows, rowAttributes, rowOpener } from "./open_rows.js";
 import { longText, table } from "./table.js";
@@ -39,5 +40,5 @@ export function eventTable(appName, onOpen) {
 
 /** @param {StoredEvent} event */
 function revenueOf({ revenue, currency }) {
-  return revenue === null || Number(revenue) === 0 ? "–" : [revenue, currency].filter(Boolean).join(" ");
+  return revenue === null || Number(revenue) === 0 ? "–" : formatMoney(revenue, currency);
 }

@@ -79,7 +79,12 @@ export function choiceGroup({ name, label, type, choices, chosen, onChange }) {
   const fault = h("p", { class: "fault", id: faultId, hidden: true });
   const element = h("fieldset", { class: "choices", on: { change: () => onChange?.(values()) } });
   element.append(h("legend", {}, label), ...rows, fault);
-  return { name, element, values, value: () => values().join(","), input: inputs[0], fault: showing(fault, element) };
+  /** @param {string[]} wanted */
+  function choose(wanted) {
+    for (const input of inputs) input.checked = wanted.includes(input.value);
+    onChange?.(values());
+  }
+  return { name, element, values, choose, value: () => values().join(","), input: inputs[0], fault: showing(fault, element) };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The panel of an organization without events: a snippet, and a line that waits for the first event. */
 
-import { ApiError, OfflineError, request, SignedOutError } from "../api.js";
+import { request } from "../api.js";
 import { createdWriteKey, keepCreatedKey } from "../created_keys.js";
 import { fill, h } from "../dom.js";
 import { formatMoment } from "../format.js";
@@ -32,18 +32,13 @@ export function firstEventPanel(view, onArrival) {
   poll(ask, signal);
 
   async function ask() {
-    try {
-      const { data } = await request("GET", "events", { query: { limit: 1 }, signal });
-      if (data.length === 0) return;
-      arrived.abort();
-      fill(live, h("span", { class: "celebration" }, icon("check")), describe(data[0]));
-      live.classList.add("arrived");
-      announce("Your first event has arrived.");
-      onArrival(data[0]);
-    } catch (error) {
-      if (error instanceof ApiError || error instanceof OfflineError || error instanceof SignedOutError) return;
-      if (!signal.aborted) throw error;
-    }
+    const { data } = await request("GET", "events", { query: { limit: 1 }, signal });
+    if (data.length === 0) return;
+    arrived.abort();
+    fill(live, h("span", { class: "celebration" }, icon("check")), describe(data[0]));
+    live.classList.add("arrived");
+    announce("Your first event has arrived.");
+    onArrival(data[0]);
   }
 
   function showKey() {
@@ -64,6 +59,7 @@ export function firstEventPanel(view, onArrival) {
       const body = { type: "write", name: NAME, app_id: app?.id };
       keepCreatedKey(await request("POST", "keys", { body, idempotencyKey: crypto.randomUUID() }));
       showKey();
+      keyLine.querySelector("button")?.focus();
       tabs.update();
       announce("The key was created.");
     } catch (error) {

@@ -3,13 +3,14 @@
 import { request } from "../api.js";
 import { fill, h } from "../dom.js";
 import { keepFocus } from "../focus.js";
+import { appendPage, renewFirst } from "../live_rows.js";
 import { poll } from "../poll.js";
 import { button, whileBusy } from "./buttons.js";
+import { failureToast } from "./failure_toast.js";
 import { loadInto, skeleton } from "./states.js";
-import { toast } from "./toast.js";
 
 /**
- * @template Row
+ * @template {{ id: string }} Row
  * @param {object} options
  * @param {string} options.path of the list, newest first
  * @param {string} options.subject
@@ -18,58 +19,57 @@ import { toast } from "./toast.js";
  * @param {(rows: Row[]) => Node} options.show
  */
 export function liveTable({ path, subject, signal, isPending, show }) {
+  /** @typedef {import("../types.d.ts").Listed<Row>} Page */
   const place = h("div", {});
   const body = h("div", { class: "stack-small" });
-  let first = /** @type {import("../types.d.ts").Listed<Row> | null} */ (null);
-  let later = /** @type {Row[]} */ ([]);
-  let cursor = /** @type {string | null} */ (null);
+  let shown = /** @type {import("../live_rows.js").Rows<Row>} */ ({ rows: [], cursor: null });
+  let firstText = "";
   let asked = new AbortController();
   const older = button("Show older ones", { onClick: () => void whileBusy(older, showOlder) });
-  const reload = loadInto({ place, subject, loading: skeleton("rows", 3), signal, load, show: showAll });
+  const reload = loadInto({ place, subject, loading: skeleton("rows", 3), signal, load: () => read(null), show: showFirst });
   signal.addEventListener("abort", () => asked.abort());
 
-  /** @returns {Promise<import("../types.d.ts").Listed<Row>>} */
-  async function read() {
-    return request("GET", path, { signal });
+  /**
+   * @param {string | null} cursor
+   * @returns {Promise<Page>}
+   */
+  async function read(cursor) {
+    return request("GET", path, { query: { cursor }, signal });
   }
 
-  async function load() {
-    first = await read();
-    later = [];
-    cursor = first.pagination.next_cursor;
-    return first;
-  }
-
-  /** @param {import("../types.d.ts").Listed<Row>} page */
-  function showAll(page) {
-    older.hidden = cursor === null;
+  /** @param {Page} page */
+  function showFirst(page) {
+    shown = renewFirst(shown, page);
+    firstText = textOf(page);
     asked.abort();
     asked = new AbortController();
     if (page.data.some(isPending)) poll(ask, asked.signal, Date.now());
-    keepFocus(body, () => fill(body, show([...page.data, ...later]), h("div", { class: "older" }, older)));
+    showAll();
     return body;
   }
 
-  async function ask() {
-    const seen = JSON.stringify(first?.data.map(textOf));
-    const now = await read().catch(() => null);
-    if (now && !signal.aborted && JSON.stringify(now.data.map(textOf)) !== seen) await reload();
+  function showAll() {
+    older.hidden = shown.cursor === null;
+    keepFocus(body, () => fill(body, show(shown.rows), h("div", { class: "older" }, older)));
   }
 
-  /** Links are new in each answer, so they are no change. @param {Row} row */
-  function textOf(row) {
-    return { ...row, manifest: null };
+  async function ask() {
+    const page = await read(null);
+    if (!signal.aborted && textOf(page) !== firstText) await reload(page);
+  }
+
+  /** Links are new in each answer, so they are no change. @param {Page} page */
+  function textOf(page) {
+    return JSON.stringify(page.data.map((row) => ({ ...row, manifest: null })));
   }
 
   async function showOlder() {
     try {
-      const page = await request("GET", path, { query: { cursor }, signal });
-      later = [...later, ...page.data];
-      cursor = page.pagination.next_cursor;
-      if (first) showAll(first);
+      shown = appendPage(shown, await read(shown.cursor));
+      showAll();
     } catch (error) {
-      if (!signal.aborted) toast(error instanceof Error ? error.message : "The list was not loaded.", "bad");
+      if (!signal.aborted) failureToast(error, "Not loaded");
     }
   }
-  return { element: place, reload };
+  return { element: place, reload: () => reload() };
 }

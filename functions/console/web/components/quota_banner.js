@@ -1,8 +1,8 @@
 /** The warning from 80 % of a quota on: the quota, the day on which it is reached, and the effect. */
 
 import { h } from "../dom.js";
-import { formatBytes, formatNumber, formatShare, formatUtcDay } from "../format.js";
-import { dayOfLimit, fullQuotas, shareOf } from "../quotas.js";
+import { formatBytes, formatNumber, formatShare } from "../format.js";
+import { fullQuotas, paceText, shareOf } from "../quotas.js";
 import { upgradeLink } from "./places.js";
 import { notice } from "./states.js";
 
@@ -18,14 +18,12 @@ export function quotaBanner(usage, now, upgradeUrl) {
   const lines = full.map((metric) => {
     const quota = usage.quotas[metric.name];
     const write = metric.isBytes ? formatBytes : formatNumber;
-    const day = dayOfLimit(metric, usage, now);
     const share = formatShare(shareOf(quota));
-    const pace = day ? ` At this pace the quota is reached on ${formatUtcDay(day)}.` : "";
     return h(
       "li",
       {},
       h("strong", {}, `${metric.title}: ${share} of ${write(quota.limit ?? 0)} used.`),
-      `${pace} Over the quota, ${metric.effect}`,
+      `${paceText(metric, usage, now)} Over the quota, ${metric.effect}`,
     );
   });
   const operator = `Your tier is ${usage.tier}. The platform operator can raise the quota, or change the tier.`;

@@ -50,8 +50,8 @@ export function badge(kind, text) {
 }
 
 /**
- * Load data, and show it in *place*. Each call of the returned function loads it again, and the last call wins. What is
- * shown stays until then, and while there is no network.
+ * Load data, and show it in *place*. Each call of the returned function loads it again, or takes the data that it is
+ * given. The last call wins. What is shown stays until then, and while there is no network.
  * @template Data
  * @param {object} options
  * @param {HTMLElement} options.place
@@ -60,7 +60,7 @@ export function badge(kind, text) {
  * @param {AbortSignal} options.signal
  * @param {() => Promise<Data>} options.load
  * @param {(data: Data) => Node | (Node | null)[]} options.show
- * @returns {() => Promise<void>}
+ * @returns {(given?: Data) => Promise<void>}
  */
 export function loadInto({ place, subject, loading, signal, load, show }) {
   let shownAt = /** @type {Date | null} */ (null);
@@ -70,22 +70,32 @@ export function loadInto({ place, subject, loading, signal, load, show }) {
   place.classList.add("stack");
   fill(place, stale, content);
 
-  async function run() {
+  /**
+   * @param {Node | null} trouble
+   * @param {() => Node | (Node | null)[]} [make] the content, which stays without it
+   */
+  function showNow(trouble, make) {
+    keepFocus(place, () => {
+      fill(stale, trouble);
+      if (make) fill(content, make());
+    });
+  }
+
+  /** @param {Data} [given] */
+  async function run(given) {
     const turn = (lastTurn += 1);
     place.setAttribute("aria-busy", "true");
     try {
-      const data = await load();
+      const data = given ?? (await load());
       if (signal.aborted || turn !== lastTurn) return;
-      fill(stale);
-      keepFocus(content, () => fill(content, show(data)));
+      showNow(null, () => show(data));
       shownAt = new Date();
     } catch (error) {
       if (signal.aborted || turn !== lastTurn || error instanceof SignedOutError) return;
       if (error instanceof OfflineError && shownAt) {
-        fill(stale, offlineNotice(shownAt, run));
+        showNow(offlineNotice(shownAt, () => run()));
       } else {
-        fill(stale);
-        fill(content, failure(error, subject, run));
+        showNow(null, () => failure(error, subject, () => run()));
         if (!(error instanceof ApiError || error instanceof OfflineError)) console.error(error);
       }
     } finally {

@@ -2,7 +2,7 @@
 
 import { fill, h } from "../dom.js";
 import { traceEvents } from "../event_source.js";
-import { formatExact, formatRelative } from "../format.js";
+import { formatExact, formatNumber, formatRelative } from "../format.js";
 import { describeQueue, describeState, MOST_TRACED, parseIds } from "../trace.js";
 import { button } from "./buttons.js";
 import { openDialog } from "./dialog.js";
@@ -33,7 +33,7 @@ export function traceDialog({ text, signal, onAsk, onOpen, onClose }) {
     async work() {
       const asked = parseIds(ids.value());
       if (asked.length === 0) return refuse("Enter at least one id.");
-      if (asked.length > MOST_TRACED) return refuse(`${asked.length} ids are too many: at most ${MOST_TRACED} at once.`);
+      if (asked.length > MOST_TRACED) return refuse(`${formatNumber(asked.length)} ids are too many: at most ${formatNumber(MOST_TRACED)} at once.`);
       fill(result, showTrace(await traceEvents(asked, signal), open));
       onAsk(ids.value());
     },
@@ -62,7 +62,7 @@ export function traceDialog({ text, signal, onAsk, onOpen, onClose }) {
  */
 function showTrace({ events, queue }, onOpen) {
   const stored = events.filter((event) => event.state === "stored").length;
-  announce(`${stored} of ${events.length} stored`);
+  announce(`${formatNumber(stored)} of ${formatNumber(events.length)} stored`);
   const rows = table({
     caption: "Where the events are",
     rows: events,

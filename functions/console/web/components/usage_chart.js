@@ -1,20 +1,14 @@
 /** The month as two drawings: the sum of its events with quota and projection, and its days as bars. */
 
+import { DAY_SECONDS, linesOf, timesOf } from "../chart_lines.js";
 import { fill, h } from "../dom.js";
 import { formatNumber, formatShare, formatShort, formatUtcDay } from "../format.js";
 import { colorOf, onLook } from "../theme.js";
 
-/**
- * @typedef {object} ChartData
- * @property {{ start: string, end: string }} period
- * @property {{ date: string, events: number, sum: number }[]} days
- * @property {number | null} limit null is no quota line
- * @property {number | null} projected the sum at the end of the period
- */
+/** @typedef {import("../chart_lines.js").ChartData} ChartData */
 
 const HEIGHTS = { sum: 220, days: 110 };
 const SECOND_MS = 1_000;
-const DAY_SECONDS = 86_400;
 const BAR_PART = 0.6;
 const AXIS_WIDTH = 56;
 
@@ -67,8 +61,11 @@ export function usageChart(data, signal) {
   });
 
   async function draw() {
-    const { default: Plot } = /** @type {any} */ (await import("../vendor/uplot.js"));
+    /** @type {any} */
+    const loaded = await import("../vendor/uplot.js").catch(() => null);
     if (signal.aborted) return;
+    if (!loaded) return fill(drawings, h("p", { class: "meta" }, "The chart could not be loaded. The table below has the same."));
+    const { default: Plot } = loaded;
     for (const plot of plots.splice(0)) plot.destroy();
     const width = drawings.clientWidth;
     const hover = (/** @type {any} */ plot) => {
@@ -103,19 +100,11 @@ export function describe({ days, limit }, index) {
 }
 
 /** @param {ChartData} data */
-function sumOptions({ period, days, limit, projected }) {
-  const times = timesOf(period);
-  const sums = times.map((_, index) => days[index]?.sum ?? null);
-  const last = days.length - 1;
-  const from = days[last]?.sum ?? 0;
-  const steps = Math.max(1, times.length - 1 - last);
-  const dashed = times.map((_, index) =>
-    projected === null || index < last ? null : from + ((projected - from) * (index - last)) / steps,
-  );
-  const top = Math.max(1, from, projected ?? 0, limit !== null && limit <= Math.max(from, projected ?? 0) * 4 ? limit : 0);
+function sumOptions(data) {
+  const { times, sums, quota, pace, top } = linesOf(data);
   return {
     ...shared(HEIGHTS.sum, top * 1.05),
-    data: [times, sums, times.map(() => limit), dashed],
+    data: [times, sums, times.map(() => quota), pace],
     series: [
       {},
       { stroke: colorOf("--accent-mark"), fill: colorOf("--accent-wash"), width: 2, points: { show: false } },
@@ -123,6 +112,21 @@ function sumOptions({ period, days, limit, projected }) {
       { stroke: colorOf("--muted"), width: 1.5, dash: [6, 5], points: { show: false } },
     ],
   };
+}
+
+/**
+ * Return the names of the lines that are drawn.
+ * @param {ChartData} data
+ */
+export function chartLegend(data) {
+  const { quota } = linesOf(data);
+  const far = quota === null && data.limit !== null ? `The quota of ${formatNumber(data.limit)} is above the chart.` : null;
+  return [
+    h("span", { class: "key key-sum" }, "events"),
+    quota !== null && h("span", { class: "key key-quota" }, "quota"),
+    data.projected !== null && h("span", { class: "key key-projection" }, "at this pace"),
+    far && h("span", {}, far),
+  ];
 }
 
 /**
@@ -157,11 +161,4 @@ function shared(height, top) {
       { ...look, size: AXIS_WIDTH, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(formatShort) },
     ],
   };
-}
-
-/** @param {{ start: string, end: string }} period */
-function timesOf({ start, end }) {
-  const times = [];
-  for (let time = Date.parse(start); time < Date.parse(end); time += DAY_SECONDS * SECOND_MS) times.push(time / SECOND_MS);
-  return times;
 }

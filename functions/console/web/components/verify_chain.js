@@ -13,7 +13,7 @@ import { notice } from "./states.js";
 /** @typedef {import("../audit_chain.js").Result} Result */
 
 /**
- * @param {() => Promise<number | null>} findEnd the sequence of the newest sealed entry, for the progress
+ * @param {(signal: AbortSignal) => Promise<number | null>} findEnd the sequence of the newest sealed entry, for the progress
  */
 export function openVerification(findEnd) {
   const kept = textField({
@@ -39,14 +39,15 @@ export function openVerification(findEnd) {
   async function run(after) {
     fill(outcome);
     const { signal } = ending;
-    const end = await findEnd();
+    const end = await findEnd(signal);
     const start = after?.sequence ?? 0;
-    const bar = h("progress", { "aria-label": "Verified entries", max: Math.max(1, (end ?? 0) - start), value: 0 });
+    const scale = end === null ? {} : { max: Math.max(1, end - start), value: 0 };
+    const bar = h("progress", { "aria-label": "Verified entries", ...scale });
     fill(outcome, bar, h("p", { class: "meta" }, "Verifying…"));
     const ask = (/** @type {Link | null} */ link) =>
       request("GET", "audit/verify", { query: link ? { after_sequence: link.sequence, after_seal: link.seal } : {}, signal });
     try {
-      const result = await verifyChain(ask, after, (sequence) => (bar.value = sequence - start));
+      const result = await verifyChain(ask, after, (sequence) => end !== null && (bar.value = sequence - start));
       fill(outcome, ...resultOf(result));
     } catch (error) {
       fill(outcome);

@@ -57,7 +57,7 @@ export const page = {
     const filter = filterField("Filter by name or platform", text, (typed) => {
       text = typed;
       setQuery({ q: typed });
-      announce(`${showRows()} apps`);
+      announce(`Apps shown: ${formatNumber(showRows())}`);
     });
     view.root.append(h("div", { class: "stack-small" }, h("div", { class: "row" }, filter), line, list));
     await reload();

@@ -2,14 +2,17 @@
 
 import { loadNames } from "../actors.js";
 import { request } from "../api.js";
+import { findLastSealed } from "../audit_chain.js";
 import { AUDIT_FILTERS, filterText, OUTCOMES, queryOf, readFilters, writeFilters } from "../audit_query.js";
 import { auditCsvButton } from "../components/audit_csv.js";
 import { auditTable, entryDetails } from "../components/audit_table.js";
-import { button } from "../components/buttons.js";
+import { button, whileBusy } from "../components/buttons.js";
 import { detailsPanel } from "../components/details_panel.js";
+import { failureToast } from "../components/failure_toast.js";
 import { filterBar } from "../components/filter_bar.js";
 import { keepTimesTrue } from "../components/relative_time.js";
 import { emptyState, loadInto, skeleton } from "../components/states.js";
+import { toast } from "../components/toast.js";
 import { openVerification } from "../components/verify_chain.js";
 import { h } from "../dom.js";
 import { formatNumber } from "../format.js";
@@ -18,6 +21,7 @@ import { setQuery } from "../router.js";
 /** @typedef {import("../administration.d.ts").AuditEntry} AuditEntry */
 
 const PAGE_ROWS = 50;
+const MOST_PAGES = 10; // that a link looks through
 const OPEN = "entry";
 
 /** @type {import("../types.d.ts").Page} */
@@ -29,7 +33,6 @@ export const page = {
     let names = /** @type {import("../actors.js").Names} */ (new Map());
     let entries = /** @type {AuditEntry[]} */ ([]);
     let cursor = /** @type {string | null} */ (null);
-    let wantsOlder = false;
     let openedId = /** @type {string | null} */ (null);
     const choicesOf = (/** @type {string} */ name) => ({ actor: [...names], outcome: OUTCOMES })[name] ?? null;
     const filters = filterBar({
@@ -43,40 +46,62 @@ export const page = {
     const place = h("div", {});
     const details = detailsPanel("entry", close);
     const split = h("div", { class: "split", on: { keydown: onKey } }, place, details.element);
+    const older = button("Show older entries", { onClick: () => void whileBusy(older, showOlder) });
+    const end = h("p", { class: "meta" });
+    const body = h("div", { class: "stack-small" }, rows.element, h("div", { class: "row" }, older, end));
     const reload = loadInto({
       place,
       subject: "the audit log",
       loading: skeleton("dense", 12),
       signal,
       load: async () => {
-        const isOlder = wantsOlder;
-        wantsOlder = false;
         if (names.size === 0) names = await loadNames(signal);
-        const asked = { ...queryOf(chosen, new Date()), limit: PAGE_ROWS, cursor: isOlder ? cursor : null };
-        return { ...(await request("GET", "audit", { query: asked, signal })), isOlder };
+        return read(null);
       },
-      show({ data, pagination, isOlder }) {
-        entries = isOlder ? [...entries, ...data] : data;
-        cursor = pagination.next_cursor;
+      show(first) {
+        entries = [];
         filters.update();
-        if (entries.length === 0) return emptyState("No entries fit", "Change the filters above. Without days the last 30 are shown.");
-        rows.show(entries, names);
-        const more = pagination.has_more ? button("Show older entries", { onClick: showOlder }) : null;
-        const end = pagination.has_more ? `The newest ${formatNumber(entries.length)} entries.` : "These are all of these days.";
-        return h("div", { class: "stack-small" }, rows.element, h("div", { class: "row" }, more, h("p", { class: "meta" }, end)));
+        add(first);
+        return entries.length > 0 ? body : emptyState("No entries fit", "Change the filters above. Without days the last 30 are shown.");
       },
     });
+
+    /**
+     * @param {string | null} after
+     * @returns {Promise<import("../types.d.ts").Listed<AuditEntry>>}
+     */
+    async function read(after) {
+      return request("GET", "audit", { query: { ...queryOf(chosen, new Date()), limit: PAGE_ROWS, cursor: after }, signal });
+    }
+
+    /** @param {import("../types.d.ts").Listed<AuditEntry>} part */
+    function add({ data, pagination }) {
+      entries = [...entries, ...data];
+      cursor = pagination.next_cursor;
+      older.hidden = !pagination.has_more;
+      end.textContent = pagination.has_more ? `The newest ${formatNumber(entries.length)} entries.` : "These are all of these days.";
+      rows.show(entries, names);
+    }
+
+    /** Add older entries. The shown ones stay, also if that fails. */
+    async function showOlder() {
+      const asked = chosen;
+      const from = entries.length;
+      try {
+        const part = await read(cursor);
+        if (signal.aborted || asked !== chosen) return;
+        add(part);
+        rows.focusRow(Math.min(from, entries.length - 1));
+      } catch (error) {
+        if (!signal.aborted) failureToast(error, "Not loaded");
+      }
+    }
 
     /** @param {Record<string, string>} next */
     function choose(next) {
       close();
       chosen = next;
       setQuery(writeFilters(next));
-      void reload();
-    }
-
-    function showOlder() {
-      wantsOlder = true;
       void reload();
     }
 
@@ -106,17 +131,27 @@ export const page = {
       if (event instanceof KeyboardEvent && event.key === "Escape") close();
     }
 
-    /** Return the sequence of the newest sealed entry, for the progress of a verification. */
-    async function findEnd() {
-      const { data } = await request("GET", "audit", { query: { limit: PAGE_ROWS }, signal });
-      return /** @type {AuditEntry[]} */ (data).find((entry) => entry.sequence !== null)?.sequence ?? null;
-    }
+    const findEnd = (/** @type {AbortSignal} */ ending) =>
+      findLastSealed((after) => request("GET", "audit", { query: { limit: PAGE_ROWS, cursor: after }, signal: ending }));
     const verify = button("Verify the chain", { look: "primary", iconName: "privacy", onClick: () => openVerification(findEnd) });
     actions.append(auditCsvButton(() => chosen, signal), verify);
     root.append(h("div", { class: "stack-small" }, filters.element, split));
     keepTimesTrue(root, signal);
     await reload();
-    const wanted = entries.find((entry) => entry.id === query.get(OPEN));
-    if (wanted && !signal.aborted) open(wanted);
+    const wanted = query.get(OPEN);
+    if (wanted && !signal.aborted) await openLinked(wanted);
+
+    /**
+     * Open the entry that a link names. It is looked for in some older pages.
+     * @param {string} id
+     */
+    async function openLinked(id) {
+      const find = () => entries.find((entry) => entry.id === id);
+      for (let page = 1; page < MOST_PAGES && !find() && cursor && !older.hidden; page += 1) await showOlder();
+      const found = find();
+      if (signal.aborted) return;
+      if (found) open(found);
+      else toast(`The entry is not among the newest ${formatNumber(entries.length)} that fit the filters.`, "info");
+    }
   },
 };

@@ -10,7 +10,7 @@ import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay, formatRelative } from "../format.js";
+import { formatDay, formatNumber, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
 import { isLiveKey } from "../key_states.js";
 import { setQuery } from "../router.js";
@@ -66,12 +66,12 @@ export const page = {
     const filter = filterField("Filter by name", chosen.filter, (text) => {
       chosen.filter = text;
       setQuery({ q: text });
-      announce(`${showRows()} keys`);
+      announce(`Keys shown: ${formatNumber(showRows())}`);
     });
     const states = segments("State", STATES, chosen.state, (state) => {
       chosen.state = state;
       setQuery({ status: state === LIVE ? null : state });
-      announce(`${showRows()} keys`);
+      announce(`Keys shown: ${formatNumber(showRows())}`);
     });
     view.root.append(h("div", { class: "stack-small" }, h("div", { class: "row" }, filter, states), list));
     await reload();
@@ -147,7 +147,7 @@ function statusOf(key) {
 function scopesOf(key) {
   if (key.scopes.length === 1) return scopeText(key.scopes[0]);
   const list = h("ul", { class: "stack-tiny" }, ...key.scopes.map((scope) => h("li", {}, scopeText(scope))));
-  return h("details", {}, h("summary", {}, `${key.scopes.length} scopes`), list);
+  return h("details", {}, h("summary", {}, `${formatNumber(key.scopes.length)} scopes`), list);
 }
 
 /** @param {Key} key */

@@ -11,7 +11,7 @@ import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce, toast } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay } from "../format.js";
+import { formatDay, formatNumber } from "../format.js";
 import { icon } from "../icons.js";
 import { initialsOf } from "../initials.js";
 import { mayChange, roleMeaning, roleName, rolesBelow } from "../roles.js";
@@ -69,12 +69,12 @@ export const page = {
     const filter = filterField("Filter by name or address", chosen.filter, (text) => {
       chosen.filter = text;
       setQuery({ q: text });
-      announce(`${showRows()} members`);
+      announce(`Members shown: ${formatNumber(showRows())}`);
     });
     const states = segments("State", STATES, chosen.status, (status) => {
       chosen.status = status;
       setQuery({ status: status === ALL ? null : status });
-      announce(`${showRows()} members`);
+      announce(`Members shown: ${formatNumber(showRows())}`);
     });
     view.root.append(h("div", { class: "stack-small" }, h("div", { class: "row" }, filter, states), line, list, roleList()));
     await reload();

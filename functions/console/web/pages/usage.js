@@ -8,10 +8,10 @@ import { quotaBanner } from "../components/quota_banner.js";
 import { quotaCard } from "../components/quota_card.js";
 import { emptyState, loadInto, skeleton } from "../components/states.js";
 import { table } from "../components/table.js";
-import { usageChart } from "../components/usage_chart.js";
+import { chartLegend, usageChart } from "../components/usage_chart.js";
 import { h } from "../dom.js";
 import { daysLeft, fillDays, METRICS, projectedUse } from "../quotas.js";
-import { formatBytes, formatClock, formatDays, formatNumber, formatUtcDay, formatUtcDays } from "../format.js";
+import { formatBytes, formatDays, formatNumber, formatUtcClock, formatUtcDay, formatUtcDays } from "../format.js";
 import { setQuery } from "../router.js";
 import { may } from "../session.js";
 
@@ -32,6 +32,7 @@ export const page = {
     const line = h("p", { class: "meta" });
     const first = h("div", {});
     const month = h("div", {});
+    const events = eventsCard(view);
     view.root.append(h("div", { class: "stack" }, line, first, month));
     const reload = loadInto({
       place: month,
@@ -42,9 +43,10 @@ export const page = {
       show: (data) => {
         const { period } = data.usage;
         const resets = `resets in ${formatDays(daysLeft(period, new Date()))}`;
-        line.textContent = `${formatUtcDays(period.start, period.end)} (UTC) · ${resets} · as of ${formatClock(new Date())}`;
+        line.textContent = `${formatUtcDays(period.start, period.end)} (UTC) · ${resets} · as of ${formatUtcClock(new Date())}`;
         if (data.isNew && !first.firstChild) first.append(firstEventPanel(view, () => void reload()));
-        return showMonth(view, data);
+        void events.show(data.usage);
+        return showMonth(data, events.element);
       },
     });
     await reload();
@@ -77,49 +79,58 @@ function minuteOf(headers) {
 }
 
 /**
- * @param {View} view
  * @param {Month} month
+ * @param {HTMLElement} events
  */
-function showMonth(view, { usage, minute, upgradeUrl }) {
+function showMonth({ usage, minute, upgradeUrl }, events) {
   const now = new Date();
   const cards = METRICS.map((metric) => quotaCard(metric, usage, now, metric.name === "api_requests" ? minute : null));
-  return h("div", { class: "stack" }, quotaBanner(usage, now, upgradeUrl), heldPanel(usage.held), h("div", { class: "cards" }, ...cards), eventsCard(view, usage));
+  return h("div", { class: "stack" }, quotaBanner(usage, now, upgradeUrl), heldPanel(usage.held), h("div", { class: "cards" }, ...cards), events);
 }
 
 /**
- * Return the chart of events with its switch of apps.
+ * Return the chart of events with its switch of apps. It stays when the month is loaded again, and so does the focus.
  * @param {View} view
- * @param {Usage} usage
  */
-function eventsCard(view, usage) {
+function eventsCard(view) {
+  let shown = /** @type {Usage | null} */ (null);
   const body = h("div", {});
   const choose = h("select", { "aria-label": "App", on: { change: () => change() } }, h("option", { value: "" }, "All apps"));
   const head = h("div", { class: "card-head" }, h("h2", {}, "Events of the month"), h("div", { class: "row" }, choose));
-  if (may("apps:read") && may("stats:read")) void addApps(view, choose).then(() => void load());
-  else choose.hidden = true;
-
+  choose.hidden = !(may("apps:read") && may("stats:read"));
   const load = loadInto({
     place: body,
     subject: "the events of the month",
     loading: skeleton("chart", 1),
     signal: view.signal,
-    load: async () => (choose.value ? daysOfApp(choose.value, usage, view.signal) : usage.daily),
-    show: (days) => monthOfEvents(view, usage, days, choose.value === ""),
+    load: async () => {
+      const usage = /** @type {Usage} */ (shown);
+      return { usage, days: choose.value ? await daysOfApp(choose.value, usage, view.signal) : usage.daily };
+    },
+    show: ({ usage, days }) => monthOfEvents(view, usage, days, choose.value === ""),
   });
   function change() {
     setQuery({ app: choose.value });
     void load();
   }
-  if (choose.hidden) void load();
-  return h("section", { class: "card", "aria-label": "Events of the month" }, head, body);
+
+  /** @param {Usage} usage */
+  async function show(usage) {
+    shown = usage;
+    if (!choose.hidden && choose.options.length === 1) await addApps(view, choose);
+    await load();
+  }
+  return { element: h("section", { class: "card", "aria-label": "Events of the month" }, head, body), show };
 }
 
 /**
+ * Add the apps to the choices, unless they cannot be loaded.
  * @param {View} view
  * @param {HTMLSelectElement} choose
  */
 async function addApps(view, choose) {
-  const apps = /** @type {App[]} */ (await requestAll("apps", { signal: view.signal }).catch(() => []));
+  const apps = /** @type {App[] | null} */ (await requestAll("apps", { signal: view.signal }).catch(() => null));
+  if (!apps || choose.options.length > 1) return;
   for (const app of apps) choose.append(h("option", { value: app.id }, app.name));
   choose.append(h("option", { value: "none" }, "Without an app"));
   choose.value = view.query.get("app") ?? "";
@@ -166,9 +177,10 @@ function monthOfEvents(view, usage, daily, isWhole) {
     isDense: true,
   });
   const source = isWhole ? "By first receipt." : "By the time of the event, of one app. The quota is of all apps.";
-  const legend = h("p", { class: "meta legend" }, h("span", { class: "key key-sum" }, "events"), isWhole && h("span", { class: "key key-quota" }, "quota"), isWhole && h("span", { class: "key key-projection" }, "at this pace"), source);
+  const data = { period: usage.period, days, limit, projected };
+  const legend = h("p", { class: "meta legend" }, chartLegend(data), source);
   return [
-    h("div", { class: "stack-small" }, legend, usageChart({ period: usage.period, days, limit, projected }, view.signal)),
+    h("div", { class: "stack-small" }, legend, usageChart(data, view.signal)),
     h("details", { class: "as-table" }, h("summary", {}, "The same as a table"), h("div", { class: "stack-small" }, h("div", {}, csv), rows)),
   ];
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linkText, parseLink, verifyChain } from "../../../../functions/console/web/audit_chain.js";
+import { findLastSealed, linkText, parseLink, verifyChain } from "../../../../functions/console/web/audit_chain.js";
 import { filterText, joinCsv, queryOf, readFilters, writeFilters } from "../../../../functions/console/web/audit_query.js";
 
 const seal = (sequence) => String(sequence).padStart(64, "0");
@@ -102,4 +102,22 @@ test("a chosen filter stands in words", () => {
 test("pages of CSV become one file", () => {
   assert.equal(joinCsv(["a,b\r\n1,2\r\n", "a,b\r\n3,4\r\n"]), "a,b\r\n1,2\r\n3,4\r\n");
   assert.equal(joinCsv(["a,b\r\n"]), "a,b\r\n");
+});
+
+test("the end of the chain is behind pages without a seal", async () => {
+  const pages = [[null, null], [null, 7], [6, 5]];
+  const asked = [];
+  const read = async (cursor) => {
+    asked.push(cursor);
+    const at = Number(cursor);
+    return { data: pages[at].map((sequence) => ({ sequence })), pagination: { has_more: at < 2, next_cursor: at < 2 ? String(at + 1) : null } };
+  };
+
+  assert.equal(await findLastSealed(read), 7);
+  assert.deepEqual(asked, [null, "1"]);
+});
+
+test("a log without a seal has no end", async () => {
+  assert.equal(await findLastSealed(async () => ({ data: [{ sequence: null }], pagination: { has_more: false, next_cursor: null } })), null);
+  assert.equal(await findLastSealed(async () => ({ data: [{ sequence: null }], pagination: { has_more: true, next_cursor: "on" } })), null);
 });

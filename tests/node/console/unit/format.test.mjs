@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { formatBytes, formatRelative, formatUtcDay, formatUtcDays } from "../../../../functions/console/web/format.js";
+import { formatBytes, formatDays, formatRelative, formatShare } from "../../../../functions/console/web/format.js";
 
+const MODULE = new URL("../../../../functions/console/web/format.js", import.meta.url).href;
 const NOW = new Date("2026-11-16T12:00:00Z");
 
 test("bytes have the unit that keeps them short", () => {
@@ -11,9 +13,38 @@ test("bytes have the unit that keeps them short", () => {
   assert.equal(formatBytes(5_000 * 1024 ** 4), "5,000 TiB");
 });
 
-test("days are those of UTC in every zone", () => {
-  assert.match(formatUtcDay("2026-11-01"), /November 1|1 November/);
-  assert.match(formatUtcDays("2026-11-01", "2026-12-01"), /1.*30.*2026/);
+const plain = (texts) => texts.map((text) => text.replaceAll(/[\u00a0\u2009\u202f]/g, " "));
+
+// Returns the value of an expression with the exports of format.js as `f`, in another locale or zone.
+function elsewhere(expression, { locale = "en-GB", zone = "UTC" }) {
+  const script = `import(${JSON.stringify(MODULE)}).then((f) => console.log(JSON.stringify(${expression})))`;
+  const env = { ...process.env, LC_ALL: locale.replace("-", "_"), TZ: zone };
+  return JSON.parse(execFileSync(process.execPath, ["--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--eval", script], { env }));
+}
+
+test("days and times of UTC are those of UTC in every zone", () => {
+  const expression = `[f.formatUtcDay("2026-11-01"), f.formatUtcDays("2026-11-01", "2026-12-01"), f.formatUtcClock("2026-11-16T22:05:00Z")]`;
+
+  for (const zone of ["Pacific/Kiritimati", "America/Los_Angeles", "UTC"]) {
+    assert.deepEqual(plain(elsewhere(expression, { zone })), ["1 November", "1 – 30 November 2026", "22:05 UTC"], zone);
+  }
+});
+
+test("numbers, money and times are those of the locale", () => {
+  const expression = `[f.formatNumber(1234567), f.formatMoney("1234.5", "EUR"), f.formatMoney("0.1234", null), f.formatDays(30), f.formatShare(0.845)]`;
+
+  assert.deepEqual(plain(elsewhere(expression, {})), ["1,234,567", "€1,234.50", "0.1234", "30 days", "84%"]);
+  assert.deepEqual(plain(elsewhere(expression, { locale: "de-DE" })), ["1.234.567", "1.234,50 €", "0,1234", "30 days", "84 %"]);
+  assert.match(elsewhere("f.formatNumber(1234567)", { locale: "ar-EG" }), /^[\u0660-\u0669\u066c]+$/);
+});
+
+test("money keeps all its digits", () => {
+  assert.match(elsewhere(`f.formatMoney("12345678901234567.25", "USD")`, {}), /12,345,678,901,234,567\.25/);
+  assert.match(elsewhere(`f.formatMoney("1200", "JPY")`, {}), /1,200$/);
+});
+
+test("one day is a day", () => {
+  assert.deepEqual([1, 2].map(formatDays), ["1 day", "2 days"]);
 });
 
 test("times are seen from now", () => {
@@ -21,4 +52,11 @@ test("times are seen from now", () => {
   assert.equal(formatRelative("2026-11-16T15:00:00Z", NOW), "in 3 hours");
   assert.equal(formatRelative("2026-11-15T12:00:00Z", NOW), "yesterday");
   assert.equal(formatRelative(NOW, NOW), "now");
+});
+
+test("a share is full at its limit and not before", () => {
+  assert.equal(formatShare(0.7951), "79%");
+  assert.equal(formatShare(0.9999), "99%");
+  assert.equal(formatShare(1), "100%");
+  for (let part = 0; part <= 300; part += 1) assert.equal(formatShare(part / 100), `${part}%`);
 });

@@ -7,6 +7,7 @@ import {
   fillDays,
   fullQuotas,
   METRICS,
+  paceText,
   projectedUse,
   shareOf,
 } from "../../../../functions/console/web/quotas.js";
@@ -67,4 +68,9 @@ test("each day until now is there, with the sum since the month began", () => {
 test("a period that ends today has one day left", () => {
   assert.equal(daysLeft(PERIOD, new Date("2026-11-30T23:59:00Z")), 1);
   assert.equal(daysLeft(PERIOD, NOON_OF_16), 15);
+});
+
+test("the day on which a quota is reached is said to be one of UTC", () => {
+  assert.match(paceText(EVENTS, usageOf({ events: { used: 60, limit: 90 } }), NOON_OF_16), /reached on (?:November 23|23 November) \(UTC\)\.$/);
+  assert.equal(paceText(EVENTS, usageOf({ events: { used: 60, limit: 200 } }), NOON_OF_16), "");
 });
