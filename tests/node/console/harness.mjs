@@ -198,13 +198,13 @@ export async function call(given, method, path, credential, body) {
   return { status: answer.status, document: content ? JSON.parse(content) : null };
 }
 
-// Returns the one-time token in a mail to an address, which is not the token *before*. The sweep sends mails.
-export async function mailedToken(given, address, before) {
+// Returns the one-time token in a mail to an address, which is none of those *before*. The sweep sends mails.
+export async function mailedToken(given, address, ...before) {
   return until(async () => {
     await fetch(given.sweep_url, { method: "POST", body: "{}" });
     const { messages } = await (await fetch(given.mailbox_url)).json();
     const mails = Object.values(messages).flat().map((mail) => JSON.stringify(mail)).filter((mail) => mail.includes(address));
-    return mails.map((mail) => /ot_[0-9A-Za-z]+/.exec(mail)?.[0]).find((token) => token && token !== before);
+    return mails.map((mail) => /ot_[0-9A-Za-z]+/.exec(mail)?.[0]).find((token) => token && !before.includes(token));
   });
 }
 
