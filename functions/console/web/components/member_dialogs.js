@@ -40,18 +40,20 @@ export function inviteMember(ownRole, onChange) {
 }
 
 /**
- * Confirm another role. Resolves to whether it was given.
+ * Give another role. The own one is confirmed. Resolves to whether it was given.
  * @param {Member} member
  * @param {string} role
  * @param {boolean} isSelf
  */
 export async function changeRole(member, role, isSelf) {
-  const self = isSelf ? notice("warn", h("p", {}, "This is your own role. You may be unable to undo the change.")) : null;
-  const from = h("p", {}, `${nameOf(member)} is ${roleName(member.role)} now, and becomes ${roleName(role)}.`);
-  return confirmDialog("Change the role", [from, h("p", { class: "muted" }, roleMeaning(role)), ...(self ? [self] : [])], "primary", async () => {
+  async function give() {
     await request("PATCH", `users/${member.id}`, { body: { role } });
     toast(`${nameOf(member)} is ${roleName(role)}.`);
-  });
+  }
+  const self = notice("warn", h("p", {}, `You become ${roleName(role)}. You may be unable to undo the change.`));
+  if (isSelf) return confirmDialog("Change the role", [self], "primary", give);
+  await give();
+  return true;
 }
 
 /**

@@ -2,10 +2,11 @@
 
 import { request, requestAll } from "../api.js";
 import { button, whileBusy } from "../components/buttons.js";
-import { changeRole, disableMember, inviteMember, nameOf, removeMember } from "../components/member_dialogs.js";
+import { disableMember, inviteMember, nameOf, removeMember } from "../components/member_dialogs.js";
 import { menu } from "../components/menu.js";
 import { loadPlaces, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
+import { roleCell } from "../components/role_cell.js";
 import { roleList } from "../components/role_list.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
@@ -14,7 +15,7 @@ import { fill, h } from "../dom.js";
 import { formatDay, formatNumber } from "../format.js";
 import { icon } from "../icons.js";
 import { initialsOf } from "../initials.js";
-import { mayChange, roleMeaning, roleName, rolesBelow } from "../roles.js";
+import { mayChange } from "../roles.js";
 import { setQuery } from "../router.js";
 import { may } from "../session.js";
 
@@ -102,7 +103,7 @@ function memberTable(members, me, onChange) {
     rows: members,
     columns: [
       { title: "Member", cell: (member) => person(member, me) },
-      { title: "Role", cell: (member) => roleOf(member, me, onChange) },
+      { title: "Role", cell: (member) => roleCell(member, me, onChange) },
       { title: "Status", cell: statusOf },
       { title: "Added", cell: (member) => momentTime(member.created_at, formatDay(member.created_at)) },
       ...(may("users:write") ? [actions] : []),
@@ -119,25 +120,6 @@ function person(member, me) {
   const you = member.id === me.id ? h("span", { class: "meta" }, " (you)") : null;
   const address = member.name ? h("span", { class: "meta address" }, longText(member.email)) : null;
   return h("div", { class: "person" }, avatar, h("div", {}, longText(nameOf(member)), you, address));
-}
-
-/**
- * Return the role: a list to choose from, where the member may change it.
- * @param {Member} member
- * @param {Me} me
- * @param {() => void} onChange
- */
-function roleOf(member, me, onChange) {
-  if (!may("users:write") || !mayChange(me.role, member.role)) return h("span", { title: roleMeaning(member.role) }, roleName(member.role));
-  const options = rolesBelow(me.role).map((role) => h("option", { value: role, selected: role === member.role, title: roleMeaning(role) }, roleName(role)));
-  const select = h("select", { class: "role-select", "aria-label": `Role of ${nameOf(member)}`, title: roleMeaning(member.role) }, ...options);
-  select.addEventListener("change", async () => {
-    const wanted = select.value;
-    select.value = member.role;
-    if (await changeRole(member, wanted, member.id === me.id)) onChange();
-    select.focus();
-  });
-  return select;
 }
 
 /** @param {Member} member */
