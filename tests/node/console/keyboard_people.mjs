@@ -28,7 +28,7 @@ await run(async ({ given, open }) => {
   // Another role, out and in again.
   await page.reload();
   await press("combobox", `Role of ${NAME}`, "ArrowUp");
-  await confirm("Change the role");
+  await press("button", "Change the role");
   await until(async () => (await page.getByLabel(`Role of ${NAME}`).inputValue()) === "analyst");
   await choose(`Actions for ${NAME}`, "Disable the member");
   await confirm("Disable the member");
@@ -51,6 +51,7 @@ await run(async ({ given, open }) => {
   await dialog("Files of the export").getByRole("link", { name: "manifest.json" }).waitFor();
   await inspect(page, "export-files");
   const [file] = await Promise.all([page.waitForEvent("popup"), press("link", "manifest.json")]);
+  assert.equal(new URL(file.url()).origin, given.files_origin);
   await file.close();
   await keyboard.press("Escape");
   await typist(page).isClosed();
