@@ -111,23 +111,23 @@ async function tryStates(given, page, name, title) {
   await page.route(DATA, (route) => answer(route));
   await link.click();
   await page.locator(".skeleton").first().waitFor();
-  await inspect(page, `loading-${name}`);
+  await inspect(page, `loading-${name}`, "main");
   answer = (route) => route.abort();
   await Promise.all(waiting.map(answer));
   await page.getByText("The server cannot be reached.").first().waitFor();
   await settled(page);
-  await inspect(page, `unreachable-${name}`);
+  await inspect(page, `unreachable-${name}`, "main");
 
   answer = (route) => route.fulfill({ status: 500, json: PROBLEM });
   await retry();
   await page.getByRole("heading", { name: /^Could not load / }).first().waitFor();
   await page.getByText("r-42").first().waitFor();
-  await inspect(page, `failed-${name}`);
+  await inspect(page, `failed-${name}`, "main");
 
   answer = (route) => route.fulfill({ status: 403, json: FORBIDDEN });
   await retry();
   await page.getByRole("heading", { name: /^You may not see / }).first().waitFor();
-  await inspect(page, `refused-${name}`);
+  await inspect(page, `refused-${name}`, "main");
 
   answer = (route) => route.fulfill({ status: 500, json: PROBLEM });
   await link.click();
@@ -140,7 +140,7 @@ async function tryStates(given, page, name, title) {
   await page.context().setOffline(true);
   await page.evaluate(() => dispatchEvent(new Event("online")));
   await page.getByText(/The server cannot be reached. The content is of/).first().waitFor();
-  await inspect(page, `offline-${name}`);
+  await inspect(page, `offline-${name}`, "main");
   await page.context().setOffline(false);
 
   // The page stays, asks for the password, and goes on: by keyboard alone.
@@ -149,7 +149,7 @@ async function tryStates(given, page, name, title) {
   await page.evaluate(() => dispatchEvent(new Event("online")));
   const ended = page.getByRole("dialog", { name: "Your session has ended" });
   await ended.waitFor();
-  await inspect(page, `expired-${name}`);
+  await inspect(page, `expired-${name}`, "dialog[open]");
   await page.unroute(DATA);
   await page.unroute(REFRESH);
   await page.keyboard.type(given.globex.admin_password);

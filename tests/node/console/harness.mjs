@@ -138,15 +138,16 @@ export async function signIn(page, { admin_email: email, admin_password: passwor
   await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
 }
 
-// Checks the page as it is: no violation of axe-core, and nothing wider than the window.
-export async function inspect(page, name) {
+// Checks the page as it is: no violation of axe-core, and nothing wider than the window. `part` selects what alone has
+// changed since the whole page was checked.
+export async function inspect(page, name, part = "html") {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   for (const [size, colorScheme] of INSPECTIONS) {
     await page.setViewportSize(size);
     await page.emulateMedia({ colorScheme });
     await drawn(page);
     if (PICTURES) await picture(page, `${name}-${size.width}-${colorScheme}`);
-    const { violations, excess } = await page.evaluate(check, RULES);
+    const { violations, excess } = await page.evaluate(check, [part, RULES]);
     const where = `${name}, ${size.width} px, ${colorScheme}`;
     assert.deepEqual(violations, [], where);
     assert.ok(excess <= 0, `${where}: ${excess} px too wide`);
@@ -156,9 +157,9 @@ export async function inspect(page, name) {
 }
 
 // Runs in the page. The console has no audio, and no style of another origin, which axe-core would load again.
-async function check(tags) {
+async function check([part, tags]) {
   const options = { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"], preload: false };
-  const { violations } = await window.axe.run(document, options);
+  const { violations } = await window.axe.run(part, options);
   return {
     violations: violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`)),
     excess: document.scrollingElement.scrollWidth - innerWidth,
