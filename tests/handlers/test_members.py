@@ -75,6 +75,7 @@ def test_invited_member_is_listed_and_gets_a_mail(
         "name": None,
         "role": "analyst",
         "status": "invited",
+        "last_signed_in_at": None,
     }
     assert listed(members, acme).document["data"][0] == answer
 

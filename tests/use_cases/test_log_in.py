@@ -52,6 +52,17 @@ def test_log_in_returns_both_tokens(people: People, acme: Provisioned) -> None:
     assert actions(people.databases, acme) == ["session.started"]
 
 
+def test_member_has_the_time_of_its_newest_log_in(people: People, acme: Provisioned, globex: Provisioned) -> None:
+    last = "SELECT last_signed_in_at FROM users WHERE id = %s"
+    people.log_in_admin(acme)
+    newest = people.log_in_admin(acme, now=NOW + LONG_PAUSE)
+
+    people.refresh(newest.refresh_token, now=NOW + 2 * LONG_PAUSE)
+
+    assert rows(people.databases, last, acme.admin_user_id) == [(NOW + LONG_PAUSE,)]
+    assert rows(people.databases, last, globex.admin_user_id) == [(None,)]
+
+
 def test_no_column_holds_a_token(people: People, acme: Provisioned) -> None:
     tokens = people.log_in_admin(acme)
     refreshed = people.refresh(tokens.refresh_token)

@@ -1,8 +1,8 @@
 /** Reads stored events for the page of events. */
 
 import { request, requestAll } from "./api.js";
-import { identityOf } from "./tail.js";
 import { may } from "./session.js";
+import { identityOf } from "./tail.js";
 
 /** @typedef {import("./types.d.ts").App} App */
 /** @typedef {import("./types.d.ts").StoredEvent} StoredEvent */
@@ -72,7 +72,7 @@ export async function findEvent(id, signal) {
 }
 
 /**
- * Return the apps, for their names. Without the permission there are none.
+ * Return the apps. Without the permission there are none.
  * @param {AbortSignal} signal
  * @returns {Promise<App[]>}
  */

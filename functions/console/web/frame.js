@@ -76,14 +76,19 @@ export function showHead(main, title, purpose) {
   return { root, actions, heading };
 }
 
-/** Return the switch of the look. */
+/** Return a switch of the look. All switches of the page show the same. */
 export function themeSwitch() {
   const choices = /** @type {[string, string][]} */ ([
     ["auto", "Auto"],
     ["light", "Light"],
     ["dark", "Dark"],
   ]);
-  return segments("Look", choices, readTheme(), (theme) => setTheme(/** @type {any} */ (theme)));
+  const element = segments("Look", choices, readTheme(), (theme) => {
+    setTheme(/** @type {any} */ (theme));
+    for (const each of document.querySelectorAll(".look-switch button")) each.setAttribute("aria-pressed", String(each.getAttribute("value") === theme));
+  });
+  element.classList.add("look-switch");
+  return element;
 }
 
 /**

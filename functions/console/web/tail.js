@@ -13,6 +13,8 @@ import { formatNumber } from "./format.js";
  */
 
 export const MOST_WAITING = 500;
+/** An open page gathers new events for days. Older ones are loaded again by their button. */
+export const MOST_SHOWN = 2_000;
 
 /** @type {Tail} */
 export const EMPTY_TAIL = { rows: [], waiting: [], hasGap: false, cursor: null };
@@ -43,12 +45,20 @@ export function mergePoll(tail, page) {
 }
 
 /**
- * Return the tail that shows all that waited. A tail with a gap is to be loaded again instead.
+ * Return the tail that shows all that waited. A tail with a gap, or with too many rows, is to be loaded again instead.
  * @param {Tail} tail
  * @returns {Tail}
  */
 export function showWaiting(tail) {
   return { ...tail, rows: [...tail.waiting, ...tail.rows].sort(byTime), waiting: [] };
+}
+
+/**
+ * Tell whether the waiting events can be shown above the others.
+ * @param {Tail} tail
+ */
+export function hasRoom(tail) {
+  return !tail.hasGap && tail.waiting.length + tail.rows.length <= MOST_SHOWN;
 }
 
 /**

@@ -143,6 +143,7 @@ export interface Member {
   role: string;
   status: "invited" | "active" | "disabled";
   created_at: string;
+  last_signed_in_at: string | null;
 }
 
 export interface OrganizationDetails extends Organization {

@@ -22,6 +22,7 @@ from tests.handlers.single_sign_on.browser import (
 )
 from tests.handlers.single_sign_on.provider import Provider, SigningKey
 
+SIGNED_IN = "SELECT last_signed_in_at FROM users WHERE organization_id = %s AND email = %s"
 AUDITED = "SELECT action FROM audit_log WHERE organization_id = %s ORDER BY occurred_at, action"
 
 
@@ -35,6 +36,8 @@ def test_person_becomes_a_member_and_is_logged_in(
     assert ("ada@acme.example", "viewer", "active", False) in members_of(databases, connected)
     with superuser(databases) as conn:
         actions = [action for (action,) in conn.execute(AUDITED, (connected.organization.id,))]
+        [(signed_in_at,)] = conn.execute(SIGNED_IN, (connected.organization.id, "ada@acme.example"))
+    assert datetime.now(UTC) - signed_in_at < timedelta(minutes=5)
     assert {"sso.connected", "member.made_by_sso", "session.started_by_sso"} <= set(actions)
 
 

@@ -1,6 +1,6 @@
 // Announcements reach screen readers also in a dialog, and the focus stays where a keyboard user works.
 import assert from "node:assert/strict";
-import { run, sendEvents, signIn, until } from "./harness.mjs";
+import { call, run, sendEvents, signIn, until } from "./harness.mjs";
 
 const PROBLEM = { detail: "Internal Server Error", code: "internal", request_id: "r-42" };
 
@@ -9,6 +9,15 @@ await run(async ({ given, open }) => {
   const page = await open(acme, "keys");
   await signIn(page, acme, "Keys");
   await page.getByRole("rowheader", { name: /First secret key/ }).waitFor();
+
+  // The switches of the look in header and navigation show the same.
+  await page.getByRole("button", { name: "Dark", exact: true }).click();
+  const { width, height } = page.viewportSize();
+  await page.setViewportSize({ width: 500, height });
+  await page.getByRole("button", { name: "Pages" }).click();
+  const looks = page.getByRole("navigation", { name: "Pages" }).getByRole("button", { pressed: true });
+  assert.deepEqual(await looks.allTextContents(), ["Dark"]);
+  await page.setViewportSize({ width, height });
 
   // A modal dialog hides all else, so the text is announced within it.
   await page.getByRole("button", { name: "Create key" }).click();
@@ -68,8 +77,20 @@ await run(async ({ given, open }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
 
   // Usage: the button that makes a key, and the chart when the month is loaded again.
-  await page.getByRole("button", { name: "Create a write key" }).press("Enter");
+  const create = page.getByRole("button", { name: "Create a write key" });
+  await page.route(keys, async (route) => {
+    const { authorization, "content-type": type, "idempotency-key": attempt } = route.request().headers();
+    const headers = { authorization, "content-type": type, "idempotency-key": attempt };
+    await fetch(`${given.api_url}/keys`, { method: "POST", headers, body: route.request().postData() });
+    await route.abort(); // the key is there, and its answer is lost
+  });
+  await create.press("Enter");
+  await page.getByText("The server cannot be reached.").waitFor();
+  await page.unroute(keys);
+  await create.press("Enter");
   await focused(page, /^Copy the key/);
+  const { document } = await call(given, "GET", "/keys", acme.secret_key);
+  assert.equal(document.data.filter(({ name }) => name === "First event").length, 1);
   assert.equal((await sendEvents(given, acme.write_key, 3)).status, 200);
   await page.getByText("Your first event is here.").waitFor();
   await page.reload();

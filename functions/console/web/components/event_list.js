@@ -7,7 +7,7 @@ import { keepFocus } from "../focus.js";
 import { formatNumber } from "../format.js";
 import { poll } from "../poll.js";
 import { goTo } from "../router.js";
-import { appendOlder, EMPTY_TAIL, mergePoll, showWaiting, startTail, waitingText } from "../tail.js";
+import { appendOlder, EMPTY_TAIL, hasRoom, mergePoll, showWaiting, startTail, waitingText } from "../tail.js";
 import { button, whileBusy } from "./buttons.js";
 import { eventTable } from "./event_table.js";
 import { liveLine } from "./live_line.js";
@@ -102,11 +102,10 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
 
   async function showNew() {
     const text = waitingText(tail);
-    if (tail.hasGap) await reload();
-    else {
+    if (hasRoom(tail)) {
       tail = showWaiting(tail);
       showTail();
-    }
+    } else await reload();
     rows.focusRow(0);
     announce(`${text} events are shown`);
   }

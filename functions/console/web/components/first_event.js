@@ -1,6 +1,7 @@
 /** The panel of an organization without events: a snippet, and a line that waits for the first event. */
 
 import { request } from "../api.js";
+import { idempotencyKeys } from "../attempts.js";
 import { createdWriteKey, keepCreatedKey } from "../created_keys.js";
 import { fill, h } from "../dom.js";
 import { formatMoment } from "../format.js";
@@ -28,6 +29,7 @@ export function firstEventPanel(view, onArrival) {
   const tabs = snippetTabs(() => createdWriteKey() ?? PLACEHOLDER, view.query.get("sdk"), (sdk) => setQuery({ sdk }));
   const arrived = new AbortController();
   const signal = AbortSignal.any([view.signal, arrived.signal]);
+  const keyOf = idempotencyKeys();
   showKey();
   poll(ask, signal);
 
@@ -57,7 +59,7 @@ export function firstEventPanel(view, onArrival) {
     try {
       const [app] = (await request("GET", "apps", { query: { limit: 1 } })).data;
       const body = { type: "write", name: NAME, app_id: app?.id };
-      keepCreatedKey(await request("POST", "keys", { body, idempotencyKey: crypto.randomUUID() }));
+      keepCreatedKey(await request("POST", "keys", { body, idempotencyKey: keyOf(body) }));
       showKey();
       keyLine.querySelector("button")?.focus();
       tabs.update();

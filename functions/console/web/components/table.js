@@ -91,7 +91,7 @@ export function segments(label, choices, chosen, onChoose) {
       for (const each of buttons) each.setAttribute("aria-pressed", String(each === pressed));
       onChoose(value);
     };
-    const pressed = h("button", { type: "button", "aria-pressed": String(value === chosen), on: { click: choose } }, text);
+    const pressed = h("button", { type: "button", value, "aria-pressed": String(value === chosen), on: { click: choose } }, text);
     return pressed;
   });
   return h("div", { class: "segments", role: "group", "aria-label": label }, ...buttons);

@@ -1,5 +1,6 @@
 /** Events: the live list with filters, each with its JSON, and "Where is my event?". */
 
+import { appName } from "../app_names.js";
 import { button } from "../components/buttons.js";
 import { eventDetails } from "../components/event_details.js";
 import { eventList } from "../components/event_list.js";
@@ -137,7 +138,7 @@ function appNames(signal) {
   /** @param {string} id */
   function textOf(id) {
     if (id === NO_APP) return NO_APP_TEXT;
-    return apps?.find((app) => app.id === id)?.name ?? (apps?.length ? "A deleted app" : id);
+    return appName(apps ?? [], id);
   }
 
   /** @returns {[string, string][]} */

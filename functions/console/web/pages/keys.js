@@ -1,6 +1,7 @@
 /** Keys: list, create, rotate, revoke. */
 
 import { requestAll } from "../api.js";
+import { appName } from "../app_names.js";
 import { button, whileBusy } from "../components/buttons.js";
 import { createKey } from "../components/create_key.js";
 import { revokeKey, rotateKey } from "../components/key_dialogs.js";
@@ -10,6 +11,7 @@ import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
+import { loadApps } from "../event_source.js";
 import { formatDay, formatNumber, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
 import { isLiveKey } from "../key_states.js";
@@ -89,14 +91,6 @@ async function loadKeys(signal) {
 }
 
 /**
- * @param {AbortSignal} signal
- * @returns {Promise<App[]>}
- */
-async function loadApps(signal) {
-  return may("apps:read") ? requestAll("apps", { signal }) : [];
-}
-
-/**
  * @param {Key} key
  * @param {{ filter: string, state: string }} chosen
  */
@@ -118,7 +112,7 @@ function noKeys(create) {
  * @param {() => void} onChange
  */
 function keyTable(keys, apps, onChange) {
-  const nameOf = (/** @type {string | null} */ id) => apps.find((app) => app.id === id)?.name ?? (id ? "A deleted app" : "–");
+  const nameOf = (/** @type {string | null} */ id) => appName(apps, id);
   return table({
     caption: "Keys",
     rows: keys,

@@ -12,7 +12,7 @@ import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce, toast } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay, formatNumber } from "../format.js";
+import { formatDay, formatNumber, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
 import { initialsOf } from "../initials.js";
 import { mayChange } from "../roles.js";
@@ -105,6 +105,7 @@ function memberTable(members, me, onChange) {
       { title: "Member", cell: (member) => person(member, me) },
       { title: "Role", cell: (member) => roleCell(member, me, onChange) },
       { title: "Status", cell: statusOf },
+      { title: "Last sign-in", cell: signedIn },
       { title: "Added", cell: (member) => momentTime(member.created_at, formatDay(member.created_at)) },
       ...(may("users:write") ? [actions] : []),
     ],
@@ -120,6 +121,11 @@ function person(member, me) {
   const you = member.id === me.id ? h("span", { class: "meta" }, " (you)") : null;
   const address = member.name ? h("span", { class: "meta address" }, longText(member.email)) : null;
   return h("div", { class: "person" }, avatar, h("div", {}, longText(nameOf(member)), you, address));
+}
+
+/** @param {Member} member */
+function signedIn({ last_signed_in_at: at }) {
+  return at ? momentTime(at, formatRelative(at)) : "–";
 }
 
 /** @param {Member} member */

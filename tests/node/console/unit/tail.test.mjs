@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appendOlder, EMPTY_TAIL, mergePoll, MOST_WAITING, showWaiting, startTail, waitingText } from "../../../../functions/console/web/tail.js";
+import { appendOlder, EMPTY_TAIL, hasRoom, mergePoll, MOST_SHOWN, MOST_WAITING, showWaiting, startTail, waitingText } from "../../../../functions/console/web/tail.js";
 
 // An event of the second `at`. Its id is its second, unless it is given.
 function event(at, id = String(at)) {
@@ -69,4 +69,13 @@ test("older events go to the end once", () => {
   assert.equal(tail.cursor, "second");
   assert.equal(appendOlder(tail, page([])).cursor, null);
   assert.equal(EMPTY_TAIL.cursor, null);
+});
+
+test("a list without a gap has room for what waits, up to its bound", () => {
+  const rows = Array.from({ length: MOST_SHOWN - 1 }, (_, at) => event(at));
+  const tail = startTail(page(rows.toReversed()));
+
+  assert.equal(hasRoom({ ...tail, waiting: [event(9_000)] }), true);
+  assert.equal(hasRoom({ ...tail, waiting: [event(9_001), event(9_000)] }), false);
+  assert.equal(hasRoom({ ...tail, hasGap: true }), false);
 });

@@ -54,7 +54,7 @@ class MemberPatch(PartialChange):
 
 
 class MemberAnswer(TypedDict):
-    """A member. The name is null until the member has chosen one."""
+    """A member. The name is null until the member has chosen one, and the last sign-in until the first one."""
 
     id: Uuid
     email: str
@@ -62,6 +62,7 @@ class MemberAnswer(TypedDict):
     role: Role
     status: ShownStatus
     created_at: Time
+    last_signed_in_at: Time | None
 
 
 def member_document(member: StoredMember) -> dict[str, Any]:
@@ -73,6 +74,7 @@ def member_document(member: StoredMember) -> dict[str, Any]:
         "role": member.role.value,
         "status": member.status.value,
         "created_at": format_time(member.created_at),
+        "last_signed_in_at": format_time(member.last_signed_in_at) if member.last_signed_in_at else None,
     }
 
 

@@ -41,7 +41,10 @@ PRESENT: Final = frozenset({MemberStatus.ACTIVE, MemberStatus.INVITED, MemberSta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMember:
-    """A stored member, without its password hash. The member chooses the *name*, None before."""
+    """A stored member, without its password hash.
+
+    The member chooses the *name*, None before. *last_signed_in_at* is the time of its newest log-in, None without one.
+    """
 
     id: UUID
     email: str
@@ -50,6 +53,7 @@ class StoredMember:
     status: MemberStatus
     created_at: datetime
     has_password: bool
+    last_signed_in_at: datetime | None = None
 
     @property
     def is_active_super_admin(self) -> bool:

@@ -1,5 +1,6 @@
 """Members with their organizations, as sessions need them: found, locked and changed."""
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +22,7 @@ FIND_MEMBER_BY_ID: Final = SELECT_MEMBER + " WHERE u.organization_id = %s AND u.
 LOCK_MEMBER: Final = "SELECT FROM users WHERE organization_id = %s AND id = %s FOR NO KEY UPDATE"
 UPDATE_PASSWORD: Final = "UPDATE users SET password_hash = %s WHERE organization_id = %s AND id = %s"  # noqa: S105
 UPDATE_NAME: Final = "UPDATE users SET name = %s WHERE organization_id = %s AND id = %s"
+UPDATE_SIGNED_IN: Final = "UPDATE users SET last_signed_in_at = %s WHERE organization_id = %s AND id = %s"
 RAISE_EPOCH: Final = "UPDATE users SET token_epoch = token_epoch + 1 WHERE organization_id = %s AND id = %s"
 
 
@@ -53,6 +55,11 @@ def update_password_hash(conn: Connection, organization_id: UUID, user_id: UUID,
 def update_member_name(conn: Connection, organization_id: UUID, user_id: UUID, name: str) -> None:
     """Store the name of the member."""
     conn.execute(UPDATE_NAME, (name, organization_id, user_id))
+
+
+def update_signed_in(conn: Connection, organization_id: UUID, user_id: UUID, *, now: datetime) -> None:
+    """Store *now* as the time of the member's newest log-in."""
+    conn.execute(UPDATE_SIGNED_IN, (now, organization_id, user_id))
 
 
 def raise_member_epoch(conn: Connection, organization_id: UUID, user_id: UUID) -> None:

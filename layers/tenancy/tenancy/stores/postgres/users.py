@@ -26,7 +26,7 @@ COUNT_ACTIVE_SUPER_ADMINS: Final = """
 LIST_ACTIVE_SUPER_ADMINS: Final = """
     SELECT email FROM users WHERE organization_id = %s AND status = 'active' AND role = 'super_admin' ORDER BY email
 """
-USER_COLUMNS: Final = "id, email, name, role, status, created_at"
+USER_COLUMNS: Final = "id, email, name, role, status, created_at, last_signed_in_at"
 SELECT_USER: Final = "SELECT " + USER_COLUMNS + ", password_hash IS NOT NULL AS has_password FROM users"
 LOCK_USER: Final = SELECT_USER + " WHERE organization_id = %s AND id = %s FOR NO KEY UPDATE"
 FIND_USER_BY_EMAIL: Final = SELECT_USER + " WHERE organization_id = %s AND email = %s"
@@ -42,7 +42,8 @@ UPDATE_USER: Final = """
     UPDATE users SET role = %s, status = %s, token_epoch = token_epoch + 1 WHERE organization_id = %s AND id = %s
 """
 UPDATE_USER_REMOVED: Final = """
-    UPDATE users SET status = 'removed', name = NULL, password_hash = NULL, token_epoch = token_epoch + 1
+    UPDATE users
+    SET status = 'removed', name = NULL, password_hash = NULL, last_signed_in_at = NULL, token_epoch = token_epoch + 1
     WHERE organization_id = %s AND id = %s
 """
 UPDATE_USER_JOINED: Final = """
@@ -129,7 +130,7 @@ def update_user(conn: Connection, organization_id: UUID, user_id: UUID, *, role:
 
 
 def update_user_removed(conn: Connection, organization_id: UUID, user_id: UUID) -> None:
-    """Mark a user as removed, without name and password hash.
+    """Mark a user as removed, without name, password hash and time of its newest log-in.
 
     Its access tokens are invalid from then on.
     """

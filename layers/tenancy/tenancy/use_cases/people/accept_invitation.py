@@ -59,7 +59,7 @@ def accept_invitation(
         tokens = _start_session(conn, member, sign, chosen, now=now)
         publication = enqueue_credential_publication(conn, organization_id, member.id, now=now)
     return JoinedMember(
-        member=replace(member, name=chosen.name, status=MemberStatus.ACTIVE, has_password=True),
+        member=replace(member, name=chosen.name, status=MemberStatus.ACTIVE, has_password=True, last_signed_in_at=now),
         tokens=tokens,
         is_published=run_entry(platform_db, targets, publication, now=now),
     )

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.rules.people.sessions import SessionMember, SessionTokens, session_expiry
 from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.session_members import update_signed_in
 from tenancy.stores.postgres.sessions import end_oldest_sessions, insert_refresh_token, insert_session
 
 
@@ -22,10 +23,11 @@ def start_session(conn: Connection, member: SessionMember, sign: SignAccessToken
     """Start a session in the transaction that proved the member's identity. Return its tokens.
 
     The transaction has locked *member* (`lock_session_member`), and has checked `may_log_in`. A session over the
-    maximum ends the one that was refreshed longest ago.
+    maximum ends the one that was refreshed longest ago. *now* is stored as the time of the member's newest log-in.
     """
     organization_id, session_id = member.organization_id, uuid4()
     refresh_token = generate_token(TokenType.REFRESH, organization_id)
+    update_signed_in(conn, organization_id, member.user_id, now=now)
     end_oldest_sessions(conn, organization_id, member.user_id, now=now)
     insert_session(
         conn,
