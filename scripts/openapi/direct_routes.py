@@ -121,6 +121,7 @@ class DirectRoute:
     *bodies* are the schemas of the body by media type. *answer* is the schema of the answer, or None for an empty one.
     *example* is the answer that the document shows, if docs/api.md shows none. *headers* are those of `Answers`.
     *media_types* are those of an answer that is text. *sampled* is the route of its samples, if it is an alias.
+    *has_missing_page*: a 404 may be the page.
     """
 
     refusals: tuple[type[Refusal], ...]
@@ -134,6 +135,7 @@ class DirectRoute:
     parameters: tuple[dict[str, Any], ...] = ()
     sampled: str | None = None
     has_not_modified: bool = False
+    has_missing_page: bool = False
 
 
 def list_schemas() -> dict[str, Any]:
@@ -195,6 +197,7 @@ def _routes() -> dict[str, DirectRoute]:
         "GET /console/{file}": replace(
             _static(tuple(sorted(MEDIA_TYPES.values()))),
             refusals=(NotFoundError,),
+            has_missing_page=True,
             parameters=({"name": "file", "in": "path", "required": True, "schema": {"type": "string"}},),
         ),
         "GET /.well-known/jwks.json": _public_document(KEY_SET, EXAMPLE_KEY_SET),

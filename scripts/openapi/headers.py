@@ -23,7 +23,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "ETag": {"description": "The version of the answer.", "schema": TEXT},
     "Cache-Control": {"description": "How long a cache may keep the answer.", "schema": TEXT},
     "Vary": {"description": "The headers of a request that the answer depends on.", "schema": TEXT},
-    "Cross-Origin-Resource-Policy": {"description": "Lets pages of each site show an image.", "schema": TEXT},
+    "Cross-Origin-Resource-Policy": {"description": "The sites whose pages may load the file.", "schema": TEXT},
     "Set-Cookie": {
         "description": "The refresh token for a request with X-Console, or the secret of a log-in by single sign-on.",
         "schema": TEXT,
@@ -32,6 +32,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "Referrer-Policy": {"description": "Keeps the address from the next page.", "schema": TEXT},
     "Content-Security-Policy": {"description": "What the page or the image may load.", "schema": TEXT},
     "Cross-Origin-Opener-Policy": {"description": "Separates the page from pages of other origins.", "schema": TEXT},
+    "Strict-Transport-Security": {"description": "Seconds for which browsers use HTTPS alone.", "schema": TEXT},
     "X-Content-Type-Options": {"description": "`nosniff`", "schema": TEXT},
     "Content-Encoding": {"description": "`gzip`, if the browser takes it.", "schema": TEXT},
     "Content-Disposition": {"description": "The name of the file. Only CSV has it.", "schema": TEXT},

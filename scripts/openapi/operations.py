@@ -8,7 +8,7 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler.api_gateway import Route as ResolverRoute
 from pydantic import BaseModel
 
-from scripts.openapi.answer_examples import find_examples
+from scripts.openapi.answer_examples import STATIC_FILES, find_examples
 from scripts.openapi.direct_routes import JSON, DirectRoute, find_direct_route
 from scripts.openapi.examples import Sample, Section, list_samples, section_of
 from scripts.openapi.headers import header_references
@@ -17,10 +17,12 @@ from scripts.openapi.routes import DeployedRoute, find_resolver_route, load_func
 from scripts.openapi.schemas import Schemas, clean_schema, without_null
 from tenancy.errors import Refusal
 from tenancy.gateway.answers import answers_of
+from tenancy.gateway.console_files import MEDIA_TYPES, SECURITY_HEADERS
 from tenancy.gateway.forms import FORM_TYPE, Form, form_of
 from tenancy.gateway.rights import Callers, callers_of
 
 DONE: Final = "Done."
+MISSING: Final = "404"
 OPENAPI: Final = "3.1.0"  # in which Powertools writes its part
 ORGANIZATION: Final = {
     "name": "X-Organization-ID",
@@ -108,6 +110,9 @@ class Operations:
         ]
         headers = _headers(route, direct.headers)
         content = _content(route, direct.answer, direct.example or section.answer, direct.media_types)
+        refused = self.problems.responses_of(route, direct.refusals)
+        if direct.has_missing_page:
+            refused |= {MISSING: self._missing_page(refused[MISSING])}
         return {
             **_head(route, section, section.purpose),
             "security": direct.security,
@@ -115,9 +120,16 @@ class Operations:
             "responses": {
                 str(direct.status): {"description": DONE, "headers": headers, **content},
                 **({"304": {"description": "Not Modified", "headers": headers}} if direct.has_not_modified else {}),
-                **self.problems.responses_of(route, direct.refusals),
+                **refused,
             },
         }
+
+    def _missing_page(self, refused: Mapping[str, str]) -> dict[str, Any]:
+        """Return the response for a missing file or page: a problem document, or the page."""
+        response = self.problems.responses[refused["$ref"].rpartition("/")[2]]
+        headers = header_references((), ("Vary", "Content-Encoding", *SECURITY_HEADERS))
+        page = {MEDIA_TYPES[".html"]: {"schema": {"type": "string"}, "example": STATIC_FILES[MEDIA_TYPES[".html"]]}}
+        return {**response, "headers": response["headers"] | headers, "content": response["content"] | page}
 
 
 @cache

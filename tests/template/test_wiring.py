@@ -17,7 +17,7 @@ from tests.handlers.functions import running
 from tests.members import for_each
 from tests.template.template import FOLDERS, GLOBAL_VARIABLES, secrets_with, variables
 
-WITHOUT_SETTINGS = {"console", "health"}
+WITHOUT_SETTINGS = {"health"}
 WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL"}
 RETIRED_SECRETS = [("authorizer", "database", "authorizer-database")]  # function, its old secret, its new one
 # The use case of this function names them, not the wiring.

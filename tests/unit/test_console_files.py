@@ -6,9 +6,13 @@ from typing import Final
 
 import pytest
 
-from tenancy.gateway.console_files import Console, in_order, link
+from tenancy.gateway.console_files import StaticFile
+from tenancy.gateway.console_linker import Console, Folder, in_order, link
 
-HTML: Final = '<meta content="{pages}"><link href="icon.svg"><link href="app.css"><script src="app.js"></script>'
+HTML: Final = (
+    '<meta content="{pages}"><meta content="{host}">'
+    '<link href="icon.svg"><link href="app.css"><script src="app.js"></script>'
+)
 SOURCES: Final = {
     "index.html": HTML,
     "icon.svg": "<svg/>",
@@ -25,6 +29,10 @@ SOURCES: Final = {
 def name_of(console: Console, stem: str) -> str:
     [name] = [name for name in console.files if re.fullmatch(rf"{re.escape(stem)}-[0-9a-f]{{16}}\.\w+", name)]
     return name
+
+
+def page_of(console: Console, *, is_shared: bool = False) -> StaticFile:
+    return console.find_page(Folder.BESIDE, is_shared=is_shared)
 
 
 def text_of(console: Console, name: str) -> str:
@@ -55,10 +63,19 @@ def test_page_imports_from_the_linked_file() -> None:
 def test_page_names_all_files_by_their_hash() -> None:
     console = link(SOURCES)
 
-    html = console.page.content.decode().replace("&quot;", '"')
+    html = page_of(console).content.decode().replace("&quot;", '"')
     assert json.loads(re.findall(r'content="(\{.*?\})"', html)[0]) == {"home": name_of(console, "home")}
     assert all(name in console.files for name in re.findall(r'(?:href|src)="([^"]+)"', html))
     assert console.page_names == {"home"}
+
+
+def test_page_names_the_kind_of_its_host() -> None:
+    console = link(SOURCES)
+
+    own, shared = (page_of(console, is_shared=is_shared).content.decode() for is_shared in (False, True))
+
+    assert '<meta content="own">' in own
+    assert shared == own.replace('"own"', '"shared"')
 
 
 def test_changed_module_changes_the_names_of_its_users() -> None:
@@ -66,7 +83,7 @@ def test_changed_module_changes_the_names_of_its_users() -> None:
 
     assert name_of(before, "big") == name_of(after, "big")
     assert name_of(before, "home") != name_of(after, "home")
-    assert before.page.tag != after.page.tag
+    assert page_of(before).version != page_of(after).version
 
 
 def test_changed_page_changes_no_other_file() -> None:

@@ -1,6 +1,7 @@
 /** Calls the API. The access token is in memory only. The browser keeps the refresh token in a cookie of its own. */
 
 import { forgetCreatedKeys } from "./created_keys.js";
+import { parseProblem } from "./problem.js";
 import { inTurn } from "./session_lock.js";
 import { ownerOf } from "./token_owner.js";
 
@@ -96,12 +97,12 @@ export async function request(method, path, call = {}) {
 export async function exchange(method, path, call = {}) {
   if (call.isPublic) return send(method, path, call, null);
   const isOver = !state.token || Date.now() > state.endsAt - EARLY_MS;
-  if (isOver && !(await renew())) throw new SignedOutError();
+  if (isOver && (call.isOnce || !(await renew()))) throw new SignedOutError();
   const token = state.token;
   try {
     return await send(method, path, call, token);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== UNAUTHENTICATED) throw error;
+    if (call.isOnce || !(error instanceof ApiError) || error.status !== UNAUTHENTICATED) throw error;
     if (state.token === token) state.token = null;
     if (!state.token && !(await renew())) throw new SignedOutError();
     return send(method, path, call, state.token);
@@ -128,9 +129,9 @@ export async function requestAll(path, call = {}) {
 
 /** Renew the token by the cookie, and return whether it is still that of this tab's member: all tabs share the cookie. */
 export async function refreshSession() {
-  return inTurn(async () => {
+  return inTurn(async (signal) => {
     try {
-      const { document } = await send("POST", "auth/refresh", { body: {} }, null);
+      const { document } = await send("POST", "auth/refresh", { body: {}, signal }, null);
       if (state.owner !== null && ownerOf(document.access_token) !== state.owner) return false;
       useTokens(document);
       return true;
@@ -174,25 +175,23 @@ async function send(method, path, call, token, isRetry = false) {
     body: call.body === undefined ? undefined : JSON.stringify(call.body),
     signal: call.signal,
     ...(call.isFresh ? { cache: "reload" } : {}),
-  }).catch((error) => {
-    throw error.name === "AbortError" ? error : new OfflineError();
-  });
+  }).catch(refuse);
   const wait = Number(response.headers.get("Retry-After") ?? Infinity);
   if (method === "GET" && !isRetry && RETRIED.includes(response.status) && wait <= LONGEST_WAIT_SECONDS) {
     await new Promise((resolve) => setTimeout(resolve, wait * 1_000));
     return send(method, path, call, token, true);
   }
-  const text = await response.text();
+  const text = await response.text().catch(refuse);
   const isJson = response.headers.get("Content-Type")?.includes("json");
   if (response.ok) return { document: text && isJson ? JSON.parse(text) : text || null, headers: response.headers };
   throw new ApiError(response.status, parseProblem(text), response.headers.get("X-Request-Id"));
 }
 
-/** @param {string} text */
-function parseProblem(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
+/**
+ * Say that the server was lost, unless the page itself has stopped the request.
+ * @param {Error} error
+ * @returns {never}
+ */
+function refuse(error) {
+  throw error.name === "AbortError" ? error : new OfflineError();
 }

@@ -7,10 +7,12 @@ import { failure, skeleton } from "./components/states.js";
 import { askToSignIn, buildDoor } from "./doors.js";
 import { fill } from "./dom.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
+import { takeMailedToken } from "./mailed_token.js";
 import { isPublicPage, loadPage, missingPermission } from "./pages.js";
 import { currentPlace, goBackTo, goTo, keepAddress, watchPlaces } from "./router.js";
 import { currentMember, findSession, forget, isNamed, namedOrganization, onSignOutElsewhere, signOut } from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
+import { hasProviderAnswer, keepProviderAnswer } from "./single_sign_on.js";
 import { startTheme } from "./theme.js";
 
 /** @typedef {import("./router.js").Place} Place */
@@ -28,6 +30,7 @@ class StaleFileError extends Error {}
 
 /** @param {Place} place */
 async function show(place) {
+  takeOneTimeValues(place);
   shown.page.abort();
   shown.page = new AbortController();
   const { signal } = shown.page;
@@ -62,9 +65,18 @@ async function hasSession(place) {
  * Tell whether the console was opened at `sign-in` by a browser that has a session already.
  * @param {Place} place
  */
-async function isSignedInAt({ page, query }) {
-  if (!shown.isFirst || page !== "sign-in" || query.has("code") || query.has("error")) return false;
+async function isSignedInAt({ page }) {
+  if (!shown.isFirst || page !== "sign-in" || hasProviderAnswer()) return false;
   return (await findSession().catch(() => null)) !== null;
+}
+
+/**
+ * Take tokens and codes out of the URL before anything else: none stays in the history while files are loaded.
+ * @param {Place} place
+ */
+function takeOneTimeValues({ page }) {
+  takeMailedToken(page);
+  if (page === "sign-in") keepProviderAnswer();
 }
 
 /**
@@ -139,8 +151,9 @@ function entitle(title, heading) {
   shown.isFirst = false;
 }
 
-/** Go to the page that begins a session, and come back to this one. */
+/** Go to the page that begins a session, and come back to this one. A page without a session stays. */
 function askAtTheDoor() {
+  if (isPublicPage(currentPlace().page)) return;
   const next = keepAddress();
   goTo("sign-in", next ? { next } : {}, true);
 }
@@ -162,6 +175,7 @@ async function start() {
     forget();
     askAtTheDoor();
   });
+  takeOneTimeValues(currentPlace());
   shown.branding = readBrand(namedOrganization());
   watchPlaces((place) => void show(place));
 }

@@ -9,6 +9,8 @@ export interface Call {
   /** The cache of the browser is passed by, and gets the answer. */
   isFresh?: boolean;
   idempotencyKey?: string;
+  /** A refused token is not renewed: for a call on which the renewal itself waits. */
+  isOnce?: boolean;
 }
 
 export interface Answer {

@@ -1,6 +1,6 @@
 /** The pages without a session: sign in, set a password, accept an invitation; and the dialog of an ended session. */
 
-import { ApiError } from "./api.js";
+import { ApiError, refreshSession } from "./api.js";
 import { button } from "./components/buttons.js";
 import { openDialog } from "./components/dialog.js";
 import { actionForm, textField } from "./components/fields.js";
@@ -9,10 +9,11 @@ import { h } from "./dom.js";
 import { emblem } from "./emblem.js";
 import { themeSwitch } from "./frame.js";
 import { addressOf, keepAddress } from "./router.js";
-import { currentMember, readMember, signIn } from "./session.js";
+import { currentMember, onSignInElsewhere, readMember, signIn } from "./session.js";
 
 /** @typedef {import("./administration.d.ts").Brand} Brand */
 
+const SIGNED_IN = "signed in";
 export const PASSWORD_HINT = "12 to 256 characters that are hard to guess.";
 
 /**
@@ -61,31 +62,46 @@ export function pageLink(page, text, query = {}) {
   return h("a", { href: addressOf(page, query) }, text);
 }
 
-/** Ask for the password when a session has ended. The page stays. Resolves to whether there is a session again. */
+/**
+ * Ask to sign in when a session has ended. The page stays. Another tab may sign in, too: all share the cookie. Resolves
+ * to whether there is a session of the same member again.
+ */
 export async function askToSignIn() {
   const me = currentMember();
   if (!me) return false;
   const password = passwordField("Password", "current-password");
   const account = h("p", {}, `Sign in again as ${me.email} to go on. What you have entered is kept.`);
+  const elsewhere = h("a", { href: addressOf("sign-in"), target: "_blank", rel: "noopener" }, "Use single sign-on in a new tab");
   const form = actionForm({
     fields: [password],
     action: "Sign in",
     before: [account],
     async work() {
-      await signIn({ email: me.email, password: password.value(), organization: me.organization.id });
-      const again = await readMember();
-      if (again?.id !== me.id) location.reload();
-      dialog.close("signed in");
+      try {
+        await signIn({ email: me.email, password: password.value(), organization: me.organization.id });
+      } catch (error) {
+        if (needsSingleSignOn(error)) elsewhere.className = "button button-primary";
+        throw error;
+      }
+      const isSame = (await readMember())?.id === me.id;
+      dialog.close(isSame ? SIGNED_IN : "");
+      if (!isSame) location.reload(); // nothing of this page goes out in the name of another member
     },
   });
-  const leave = h("a", { href: addressOf("sign-in", { next: keepAddress() }) }, "Sign in another way");
+  const leave = h("a", { href: addressOf("sign-in", { next: keepAddress() }) }, "Leave this page");
+  const goOn = h("p", { class: "hint" }, "After that, this page goes on by itself. If you leave it instead, what you have entered is lost.");
+  const ways = h("div", { class: "row" }, elsewhere, leave);
   const dialog = openDialog({
     title: "Your session has ended",
-    content: [h("div", { class: "dialog-body" }, form.element, leave)],
+    content: [h("div", { class: "dialog-body" }, form.element, ways, goOn)],
     isPinned: true,
   });
   leave.addEventListener("click", () => dialog.close());
-  return (await dialog.closed) === "signed in";
+  const listening = new AbortController();
+  onSignInElsewhere(() => void refreshSession().then((isBack) => isBack && dialog.close(SIGNED_IN), () => null), listening.signal);
+  const result = await dialog.closed;
+  listening.abort();
+  return result === SIGNED_IN;
 }
 
 /**

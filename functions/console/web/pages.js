@@ -28,6 +28,14 @@ export function isPublicPage(name) {
   return PUBLIC.includes(name);
 }
 
+/**
+ * Tell whether a name is that of a page which needs a session.
+ * @param {string} name
+ */
+export function isMemberPage(name) {
+  return Object.hasOwn(files, name) && !isPublicPage(name);
+}
+
 /** Return the entries that the member may open. */
 export function listEntries() {
   return ENTRIES.filter((entry) => files[entry.name] && may(entry.needs));
@@ -48,8 +56,7 @@ export function missingPermission(name) {
  * @returns {Promise<any>}
  */
 export async function loadPage(name) {
-  const file = files[name];
-  if (!file) return null;
-  const module = await import(new URL(file, import.meta.url).href);
+  if (!Object.hasOwn(files, name)) return null;
+  const module = await import(new URL(files[name], import.meta.url).href);
   return module.page;
 }

@@ -1,18 +1,20 @@
 /** The URL of the console: its last part names the page, its query has the page's state. */
 
+import { isMemberPage } from "./pages.js";
+import { returnAddress } from "./return_address.js";
+
 /** @typedef {{ page: string, query: URLSearchParams }} Place */
 
 const FOLDER = new URL("./", import.meta.url);
 const KEPT = ["organization"];
 const FIRST_PAGE = "usage";
 
-const listeners = /** @type {Set<(place: Place, isSamePage: boolean) => void>} */ (new Set());
-let shownPage = "";
+const listeners = /** @type {Set<(place: Place) => void>} */ (new Set());
 
-/** @returns {Place} */
+/** Return the page and the state in the URL. A path of several parts names no page. */
 export function currentPlace() {
-  const path = location.pathname.replace(/\/+$/, "");
-  const name = path === FOLDER.pathname.replace(/\/+$/, "") ? "" : path.slice(path.lastIndexOf("/") + 1);
+  const path = `${location.pathname.replace(/\/+$/, "")}/`;
+  const name = path.startsWith(FOLDER.pathname) ? path.slice(FOLDER.pathname.length, -1) : "";
   return { page: name || FIRST_PAGE, query: new URLSearchParams(location.search) };
 }
 
@@ -22,12 +24,7 @@ export function currentPlace() {
  * @param {Record<string, string>} [query]
  */
 export function addressOf(page, query = {}) {
-  const url = new URL(page, FOLDER);
-  const present = new URLSearchParams(location.search);
-  for (const name of KEPT) {
-    const value = present.get(name);
-    if (value !== null) url.searchParams.set(name, value);
-  }
+  const url = keepNames(new URL(page, FOLDER));
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   return url.href;
 }
@@ -57,7 +54,7 @@ export function setQuery(changes) {
 
 /**
  * Call *listener* for each new place, and now.
- * @param {(place: Place, isSamePage: boolean) => void} listener
+ * @param {(place: Place) => void} listener
  */
 export function watchPlaces(listener) {
   listeners.add(listener);
@@ -67,12 +64,12 @@ export function watchPlaces(listener) {
 }
 
 /**
- * Go to an address below the console that was kept, or to the first page.
- * @param {string | null} address
+ * Go to the address of a page that was kept, or to the first page. The organization is that of the present URL.
+ * @param {string | null} next
  */
-export function goBackTo(address) {
-  const url = new URL(address ?? FIRST_PAGE, FOLDER);
-  goToAddress(isBelowConsole(url) ? url.href : addressOf(FIRST_PAGE), true);
+export function goBackTo(next) {
+  const kept = next === null ? null : returnAddress(next, FOLDER, (name) => !name || isMemberPage(name));
+  goToAddress(keepNames(kept ?? new URL(FIRST_PAGE, FOLDER)).href, true);
 }
 
 /** Return the address of the page that is shown, to come back to it. */
@@ -92,9 +89,21 @@ function goToAddress(address, isReplaced) {
 
 function announcePlace() {
   const place = currentPlace();
-  const isSamePage = place.page === shownPage;
-  shownPage = place.page;
-  for (const listener of listeners) listener(place, isSamePage);
+  for (const listener of listeners) listener(place);
+}
+
+/**
+ * Let *url* have the values that stay from page to page.
+ * @param {URL} url
+ */
+function keepNames(url) {
+  const present = new URLSearchParams(location.search);
+  for (const name of KEPT) {
+    const value = present.get(name);
+    if (value === null) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
+  }
+  return url;
 }
 
 /** @param {URL} url */

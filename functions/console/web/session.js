@@ -6,7 +6,7 @@ import { inTurn } from "./session_lock.js";
 /** @typedef {import("./types.d.ts").Me} Me */
 
 const CHANNEL = "console-session";
-const SHARED_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\]|api\..+|.+\.execute-api\..+)$/;
+const SIGNED_IN = "signed-in";
 const SIGNED_OUT = "signed-out";
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
 
@@ -17,9 +17,9 @@ export function namedOrganization() {
   return new URLSearchParams(location.search).get("organization");
 }
 
-/** Tell whether the host may name an organization: a host of its own, and not that of the API. */
+/** Tell whether the host names an organization. The server has written it into the page. */
 export function hostNamesOrganization() {
-  return !SHARED_HOST.test(location.hostname);
+  return document.querySelector('meta[name="host"]')?.getAttribute("content") !== "shared";
 }
 
 /** @returns {Me | null} */
@@ -41,7 +41,7 @@ export async function findSession() {
 /** @returns {Promise<Me | null>} */
 export async function readMember() {
   /** @type {Me} */
-  const me = await request("GET", "me");
+  const me = await request("GET", "me", { isOnce: true });
   if (!isNamed(me)) {
     forget();
     return null;
@@ -74,12 +74,13 @@ export async function signIn({ email, password, organization }) {
  * @param {Record<string, unknown>} body
  */
 export async function begin(path, body) {
-  await inTurn(async () => useTokens(await request("POST", path, { isPublic: true, body })));
+  await inTurn(async (signal) => useTokens(await request("POST", path, { isPublic: true, body, signal })));
+  channel?.postMessage(SIGNED_IN);
 }
 
 /** Sign out here and in the other tabs. An answer that never comes leaves the session to its end. */
 export async function signOut() {
-  await inTurn(() => request("POST", "auth/logout", { isPublic: true, body: {} }));
+  await inTurn((signal) => request("POST", "auth/logout", { isPublic: true, body: {}, signal }));
   forget();
   channel?.postMessage(SIGNED_OUT);
 }
@@ -95,9 +96,16 @@ export function forget() {
  * @param {() => void} listener
  */
 export function onSignOutElsewhere(listener) {
-  channel?.addEventListener("message", (event) => {
-    if (event.data === SIGNED_OUT) listener();
-  });
+  listen(SIGNED_OUT, listener);
+}
+
+/**
+ * Call *listener* when another tab signs in, until *signal*.
+ * @param {() => void} listener
+ * @param {AbortSignal} signal
+ */
+export function onSignInElsewhere(listener, signal) {
+  listen(SIGNED_IN, listener, signal);
 }
 
 /**
@@ -106,4 +114,13 @@ export function onSignOutElsewhere(listener) {
  */
 export function lacksOrganization(error) {
   return error instanceof ApiError && error.fields.some((each) => each.location === "body/organization");
+}
+
+/**
+ * @param {string} message
+ * @param {() => void} listener
+ * @param {AbortSignal} [signal]
+ */
+function listen(message, listener, signal) {
+  channel?.addEventListener("message", (event) => event.data === message && listener(), { signal });
 }

@@ -1,9 +1,9 @@
-/** Keys: `g` and a letter go to a page, `/` goes to the filter, `?` shows the keys. */
+/** Keys: `g` and a letter go to a page, `/` goes to the filter, `?` shows the keys. Pages without a session have none. */
 
 import { openDialog, hasOpenDialog } from "./components/dialog.js";
 import { h } from "./dom.js";
-import { listEntries } from "./pages.js";
-import { goTo } from "./router.js";
+import { isPublicPage, listEntries } from "./pages.js";
+import { currentPlace, goTo } from "./router.js";
 
 const STORED = "console-shortcuts";
 const OFF = "off";
@@ -16,12 +16,13 @@ const typed = { isAfterG: false, timer: 0 };
 export function startShortcuts() {
   document.addEventListener("keydown", (event) => {
     const target = event.target;
+    if (!isOn() || isPublicPage(currentPlace().page)) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || hasOpenDialog()) return;
     if (target instanceof Element && target.matches(TYPING)) return;
     if (event.key === "?") {
       event.preventDefault();
       showShortcuts();
-    } else if (isOn() && run(event.key)) event.preventDefault();
+    } else if (run(event.key)) event.preventDefault();
   });
 }
 

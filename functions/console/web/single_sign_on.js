@@ -4,10 +4,35 @@ import { addressOf } from "./router.js";
 import { hostNamesOrganization } from "./session.js";
 
 /** @typedef {{ verifier: string, next: string | null, organization: string | null }} Kept */
+/** @typedef {{ code: string | null }} ProviderAnswer a refusal has no code */
 
 const STORED = "console-single-sign-on";
 const START = new URL("../auth/sso/start", import.meta.url);
 const VERIFIER_BYTES = 48;
+const ANSWER = ["code", "error"];
+
+let answer = /** @type {ProviderAnswer | null} */ (null);
+
+/** Take the answer of the provider out of the URL and of the history. */
+export function keepProviderAnswer() {
+  const url = new URL(location.href);
+  if (!ANSWER.some((name) => url.searchParams.get(name))) return;
+  answer = { code: url.searchParams.get("code") };
+  for (const name of ANSWER) url.searchParams.delete(name);
+  history.replaceState(null, "", url);
+}
+
+/** Tell whether the provider has sent the browser here. */
+export function hasProviderAnswer() {
+  return answer !== null;
+}
+
+/** Return the answer of the provider, once. */
+export function takeProviderAnswer() {
+  const taken = answer;
+  answer = null;
+  return taken;
+}
 
 /**
  * Go to the provider. Its answer comes back to the page `sign-in`. Resolves to the refusal in words, if there is one.

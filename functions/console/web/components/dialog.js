@@ -16,14 +16,14 @@ import { bringToastsHome } from "./toast.js";
  * @param {object} options
  * @param {string} options.title
  * @param {Node[]} options.content
- * @param {() => boolean} [options.mayLeave] asked before the dialog is dismissed
+ * @param {() => boolean} [options.mayLeave] asked before the dialog is dismissed. Such a dialog outlives its page.
  * @param {boolean} [options.isPinned] the dialog cannot be dismissed
  * @param {boolean} [options.isWide]
  * @returns {Dialog}
  */
-export function openDialog({ title, content, mayLeave = () => true, isPinned = false, isWide = false }) {
+export function openDialog({ title, content, mayLeave, isPinned = false, isWide = false }) {
   const titleId = freshId("dialog");
-  const dismiss = () => mayLeave() && close();
+  const dismiss = () => (mayLeave?.() ?? true) && close();
   const element = h(
     "dialog",
     { class: isWide ? "dialog dialog-wide" : "dialog", "aria-labelledby": titleId },
@@ -56,7 +56,7 @@ export function openDialog({ title, content, mayLeave = () => true, isPinned = f
     element.remove();
     settle(result);
   }
-  element.addEventListener("leave", () => close());
+  if (!mayLeave) element.addEventListener("leave", () => close()); // another page is shown
   document.body.append(element);
   element.showModal();
   const first = element.querySelector("[autofocus], .dialog-body input, .dialog-body select, .dialog-body textarea, .dialog-body button");

@@ -4,7 +4,7 @@ import { actionForm, textField } from "../components/fields.js";
 import { notice } from "../components/states.js";
 import { pageLink, PASSWORD_HINT, passwordField } from "../doors.js";
 import { fill, h } from "../dom.js";
-import { takeMailedToken } from "../mailed_token.js";
+import { forgetMailedToken, mailedToken } from "../mailed_token.js";
 import { goTo } from "../router.js";
 import { begin, readMember } from "../session.js";
 
@@ -13,7 +13,7 @@ export const page = {
   title: "Accept the invitation",
   purpose: "Choose a name and a password. Then you are signed in.",
   show({ root }) {
-    const given = takeMailedToken();
+    const given = mailedToken("accept");
     const token = textField({ name: "token", label: "Token", hint: "It is in the mail, and begins with ot_.", value: given ?? "" });
     token.element.hidden = given !== null;
     const name = textField({ name: "name", label: "Name", hint: "Other members see it.", autocomplete: "name" });
@@ -25,6 +25,7 @@ export const page = {
         const chosen = name.value().trim();
         const body = { token: token.value().trim(), password: password.value(), ...(chosen ? { name: chosen } : {}) };
         await begin("users/accept", body);
+        forgetMailedToken();
         await readMember();
         goTo("usage", {}, true);
       },

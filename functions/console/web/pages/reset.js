@@ -1,12 +1,13 @@
 /** Request a mail that sets a password, and set it with the token of that mail. */
 
 import { request } from "../api.js";
+import { button } from "../components/buttons.js";
 import { actionForm, textField } from "../components/fields.js";
 import { notice } from "../components/states.js";
 import { pageLink, PASSWORD_HINT, passwordField } from "../doors.js";
 import { fill, h } from "../dom.js";
 import { hostNamesOrganization, lacksOrganization, namedOrganization } from "../session.js";
-import { takeMailedToken } from "../mailed_token.js";
+import { forgetMailedToken, mailedToken } from "../mailed_token.js";
 
 /** @typedef {import("../types.d.ts").PublicView} PublicView */
 
@@ -15,7 +16,7 @@ export const page = {
   title: "Set a password",
   purpose: "Request a mail with a link to set a password. The link is valid for one hour.",
   show(view) {
-    const token = takeMailedToken();
+    const token = mailedToken("reset");
     if (token) showNewPassword(view, token);
     else showRequest(view);
   },
@@ -48,24 +49,28 @@ function showRequest({ root }) {
       fill(root, notice("ok", text), h("p", {}, pageLink("sign-in", "Back to sign in")));
     },
   });
-  fill(root, form.element, h("p", {}, pageLink("sign-in", "Back to sign in")));
+  const enter = button("I have a token", { look: "quiet", onClick: () => showNewPassword({ root }, null) });
+  fill(root, form.element, h("div", { class: "row" }, pageLink("sign-in", "Back to sign in"), enter));
 }
 
 /**
- * @param {PublicView} view
- * @param {string} token
+ * @param {Pick<PublicView, "root">} view
+ * @param {string | null} given the token of the link, which a page that is loaded again has lost
  */
-function showNewPassword({ root }, token) {
+function showNewPassword({ root }, given) {
+  const token = textField({ name: "token", label: "Token", hint: "It is in the mail, and begins with ot_.", value: given ?? "" });
+  token.element.hidden = given !== null;
   const password = passwordField("New password", "new-password", PASSWORD_HINT);
   const form = actionForm({
-    fields: [password],
+    fields: [token, password],
     action: "Set the password",
     async work() {
-      const body = { token, password: password.value() };
+      const body = { token: token.value().trim(), password: password.value() };
       await request("POST", "auth/password-reset/confirm", { isPublic: true, body });
+      forgetMailedToken();
       fill(root, notice("ok", "The password is set. All sessions have ended."), h("p", {}, pageLink("sign-in", "Sign in")));
     },
   });
   fill(root, form.element);
-  password.input.focus();
+  (given === null ? token : password).input.focus();
 }

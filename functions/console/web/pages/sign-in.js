@@ -6,8 +6,8 @@ import { actionForm, textField } from "../components/fields.js";
 import { notice } from "../components/states.js";
 import { needsSingleSignOn, pageLink, passwordField } from "../doors.js";
 import { fill, h } from "../dom.js";
-import { addressOf, goBackTo, setQuery } from "../router.js";
-import { startSingleSignOn, takeVerifier } from "../single_sign_on.js";
+import { goBackTo, setQuery } from "../router.js";
+import { startSingleSignOn, takeProviderAnswer, takeVerifier } from "../single_sign_on.js";
 
 /** @typedef {import("../types.d.ts").PublicView} PublicView */
 
@@ -16,8 +16,8 @@ export const page = {
   title: "Sign in",
   purpose: "See and manage the usage, the keys and the people of your organization.",
   async show(view) {
-    const code = view.query.get("code");
-    if (code || view.query.get("error")) await finishSingleSignOn(view, code);
+    const answer = takeProviderAnswer();
+    if (answer) await finishSingleSignOn(view, answer.code);
     else showForm(view);
   },
 };
@@ -61,7 +61,7 @@ function showForm({ root, query }, above = null) {
       }
       setQuery({ organization: named() });
       await readMember();
-      goBackTo(withOrganization(next, named()));
+      goBackTo(next);
     },
   });
   const links = h("div", { class: "row" }, single, pageLink("reset", "Forgot the password?"));
@@ -75,7 +75,7 @@ function showForm({ root, query }, above = null) {
  */
 async function finishSingleSignOn(view, code) {
   const kept = takeVerifier();
-  setQuery({ code: null, error: null, organization: kept?.organization ?? namedOrganization() });
+  setQuery({ organization: kept?.organization ?? namedOrganization() });
   const refused = "Single sign-on has failed. Start it again, or sign in with a password.";
   if (!code || !kept) return showForm(view, notice("bad", refused));
   try {
@@ -84,17 +84,5 @@ async function finishSingleSignOn(view, code) {
   } catch (error) {
     return showForm(view, notice("bad", error instanceof Error ? error.message : refused));
   }
-  goBackTo(withOrganization(kept.next, kept.organization));
-}
-
-/**
- * Return the address to come back to, with the organization that was signed in to.
- * @param {string | null} next
- * @param {string | null} organization
- */
-function withOrganization(next, organization) {
-  if (!next || !organization) return next;
-  const url = new URL(next, addressOf("usage"));
-  url.searchParams.set("organization", organization);
-  return url.href;
+  goBackTo(kept.next);
 }

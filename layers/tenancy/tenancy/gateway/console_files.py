@@ -1,28 +1,18 @@
-"""The files of the console as browsers get them: linked, named by their content, with a strict policy.
-
-`functions/console/web` has one module per page and component. A browser would load each of them in a request of its
-own. So all modules but pages and `vendor` are linked into one file (docs/decisions/0076-console.md). Each becomes a
-function of its own there, whose result has the exports. So modules have named exports of declarations, and no circles.
-"""
+"""The files of the console as browsers get them: named by their content, with a strict policy."""
 
 import gzip
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from posixpath import dirname, join, normpath
 from typing import Final
 
-import msgspec
 import pybase64
 
-from tenancy.gateway.headers import IF_NONE_MATCH
-from tenancy.gateway.http import Request, Response
-from tenancy.rules.durations import HASHED_FILE_MAX_AGE_SECONDS
+from tenancy.gateway.http import NO_STORE, Request, Response, has_version
+from tenancy.rules.durations import HASHED_FILE_MAX_AGE_SECONDS, HTTPS_ONLY_SECONDS
 
-PAGES: Final = "pages/"
-VENDOR: Final = "vendor/"
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -37,14 +27,16 @@ CONTENT_POLICY: Final = (
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": CONTENT_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    # Without includeSubDomains: names below a custom domain belong to the customer. Browsers ignore it over HTTP.
+    "Strict-Transport-Security": f"max-age={HTTPS_ONLY_SECONDS}",
     "X-Content-Type-Options": "nosniff",
 }
-STATIC_IMPORT: Final = re.compile(r'(?m)^import \{([^}]*)\} from "([^"]+)";\n')
-DYNAMIC_IMPORT: Final = re.compile(r'\bimport\("([^"]+)"\)')
-EXPORT: Final = re.compile(r"(?m)^export ((?:async )?(?:function|const|class) (\w+))")
-HASH_CHARACTERS: Final = 16
 ACCEPT_ENCODING: Final = "accept-encoding"
+GZIP: Final = "gzip"
+GZIP_SUFFIX: Final = "-gzip"
+NO_WEIGHT: Final = re.compile(r"0(\.0{0,3})?")
 
 
 @dataclass(frozen=True)
@@ -56,9 +48,9 @@ class StaticFile:
     is_hashed: bool
 
     @cached_property
-    def tag(self) -> str:
-        """The entity tag."""
-        return f'"{_digest(self.content)}"'
+    def version(self) -> str:
+        """The digest of the content."""
+        return digest_of(self.content)
 
     @cached_property
     def compressed(self) -> str:
@@ -66,140 +58,38 @@ class StaticFile:
         return pybase64.b64encode(gzip.compress(self.content, mtime=0)).decode()
 
     def answer(self, request: Request) -> Response:
-        """Return this file, or 304 if the browser has it."""
+        """Return this file, or 304 if the browser has it.
+
+        The compressed file has an entity tag of its own (RFC 9110, 8.8.3.3).
+        """
+        is_compressed = _takes_gzip(request)
+        version = f"{self.version}{GZIP_SUFFIX}" if is_compressed else self.version
         age = f"public, max-age={HASHED_FILE_MAX_AGE_SECONDS}, immutable" if self.is_hashed else "no-cache"
-        headers = {**SECURITY_HEADERS, "Cache-Control": age, "ETag": self.tag, "Vary": "Accept-Encoding"}
-        sent = ",".join(request.header_values.get(IF_NONE_MATCH, ()))
-        if {each.strip().removeprefix("W/") for each in sent.split(",")} & {self.tag, "*"}:
+        headers = {**SECURITY_HEADERS, "Cache-Control": age, "ETag": f'"{version}"', "Vary": "Accept-Encoding"}
+        if has_version(request, version):
             return {"statusCode": 304, "headers": headers, "body": "", "isBase64Encoded": False}
+        return self._respond(200, headers, is_compressed=is_compressed)
+
+    def answer_missing(self, request: Request) -> Response:
+        """Return this file with the status 404. No cache keeps it."""
+        headers = {**SECURITY_HEADERS, "Cache-Control": NO_STORE, "Vary": "Accept-Encoding"}
+        return self._respond(404, headers, is_compressed=_takes_gzip(request))
+
+    def _respond(self, status: int, headers: dict[str, str], *, is_compressed: bool) -> Response:
         headers["Content-Type"] = self.media_type
-        if not _takes_gzip(request):
-            return {"statusCode": 200, "headers": headers, "body": self.content.decode(), "isBase64Encoded": False}
-        headers["Content-Encoding"] = "gzip"
-        return {"statusCode": 200, "headers": headers, "body": self.compressed, "isBase64Encoded": True}
+        if not is_compressed:
+            return {"statusCode": status, "headers": headers, "body": self.content.decode(), "isBase64Encoded": False}
+        headers["Content-Encoding"] = GZIP
+        return {"statusCode": status, "headers": headers, "body": self.compressed, "isBase64Encoded": True}
 
 
-@dataclass(frozen=True, slots=True)
-class Console:
-    """The files by their hashed name, and the page.
-
-    The address of *page* is beside the files, that of *page_above* one folder above, that of *page_below* one below.
-    """
-
-    files: Mapping[str, StaticFile]
-    page: StaticFile
-    page_above: StaticFile
-    page_below: StaticFile
-    page_names: frozenset[str]
-
-
-def link(sources: Mapping[str, str]) -> Console:
-    """Return the console made of *sources* by their path in the folder `web`.
-
-    `index.html` names `app.css`, `app.js`, other files of the folder, and in `{pages}` the files of the pages.
-    """
-    scripts = {path: text for path, text in sources.items() if path.endswith(".js")}
-    parts = {path: text for path, text in scripts.items() if not path.startswith((PAGES, VENDOR))}
-    hashed: dict[str, StaticFile] = {}
-    names: dict[str, str] = {}
-
-    def add(path: str, text: str) -> None:
-        stem, dot, extension = path.rpartition("/")[2].rpartition(".")
-        names[path] = f"{stem}-{_digest(text.encode())[:HASH_CHARACTERS]}{dot}{extension}"
-        hashed[names[path]] = StaticFile(text.encode(), MEDIA_TYPES[f".{extension}"], is_hashed=True)
-
-    for path in sorted(sources.keys() - scripts.keys() - {"index.html"}):
-        if not path.endswith(".css"):
-            add(path, sources[path])
-    add("app.css", "".join(sources[path] for path in sorted(sources) if path.endswith(".css")))
-    for path in sorted(scripts):
-        if path.startswith(VENDOR):
-            add(path, scripts[path])
-    linked = [_as_function(path, _name_files(path, parts[path], names)) for path in in_order(parts)]
-    add("app.js", "".join([*linked, f"export {{ {', '.join(map(_variable, parts))} }};\n"]))
-    for path in sorted(scripts):
-        if path.startswith(PAGES):
-            add(path, _as_page(path, _name_files(path, scripts[path], names), names["app.js"]))
-    pages = {path.removeprefix(PAGES).removesuffix(".js"): names[path] for path in scripts if path.startswith(PAGES)}
-    return Console(
-        files=hashed,
-        page=_page(sources["index.html"], names, pages, ""),
-        page_above=_page(sources["index.html"], names, pages, "console/"),
-        page_below=_page(sources["index.html"], names, pages, "../"),
-        page_names=frozenset(pages),
-    )
-
-
-def in_order(modules: Mapping[str, str]) -> Iterable[str]:
-    """Return the paths of *modules*, each after those that it imports.
-
-    Raises:
-        ValueError: modules import each other in a circle.
-    """
-    placed: dict[str, None] = {}
-
-    def place(path: str, above: tuple[str, ...]) -> None:
-        if path in above:
-            raise ValueError(f"These modules import each other: {', '.join(above)}.")
-        if path in placed:
-            return
-        for _, name in STATIC_IMPORT.findall(modules[path]):
-            place(_resolve(path, name), (*above, path))
-        placed[path] = None
-
-    for path in sorted(modules):
-        place(path, ())
-    return placed
-
-
-def _page(html: str, names: Mapping[str, str], pages: Mapping[str, str], folder: str) -> StaticFile:
-    for name in ("app.css", "app.js", *(path for path in names if "/" not in path)):
-        html = html.replace(f'"{name}"', f'"{folder}{names[name]}"')
-    listed = msgspec.json.encode(dict(sorted(pages.items()))).decode().replace('"', "&quot;")
-    return StaticFile(html.replace("{pages}", listed).encode(), MEDIA_TYPES[".html"], is_hashed=False)
-
-
-def _as_function(path: str, text: str) -> str:
-    """Return a module as a constant that has its exports."""
-    imports = STATIC_IMPORT.sub(lambda found: _destructured(found[1], _resolve(path, found[2])), text)
-    exports = ", ".join(name for _, name in EXPORT.findall(text))
-    return f"const {_variable(path)} = (() => {{\n{EXPORT.sub(r'\1', imports)}return {{ {exports} }};\n}})();\n"
-
-
-def _as_page(path: str, text: str, file: str) -> str:
-    """Return a page, which imports from the linked *file*."""
-    used = sorted({_variable(_resolve(path, name)) for _, name in STATIC_IMPORT.findall(text)})
-    return f'import {{ {", ".join(used)} }} from "./{file}";\n' + STATIC_IMPORT.sub(
-        lambda found: _destructured(found[1], _resolve(path, found[2])), text
-    )
-
-
-def _destructured(imported: str, path: str) -> str:
-    return f"const {{{imported.replace(' as ', ': ')}}} = {_variable(path)};\n"
-
-
-def _name_files(path: str, text: str, names: Mapping[str, str]) -> str:
-    """Replace the names in dynamic imports by those that browsers load. Types in comments keep theirs."""
-
-    def named(found: re.Match[str]) -> str:
-        name = names.get(_resolve(path, found[1]))
-        return found[0] if name is None else f'import("./{name}")'
-
-    return DYNAMIC_IMPORT.sub(named, text)
-
-
-def _variable(path: str) -> str:
-    return "$" + re.sub(r"\W", "_", path.removesuffix(".js"))
-
-
-def _resolve(path: str, name: str) -> str:
-    return normpath(join(dirname(path), name))
+def digest_of(content: bytes) -> str:
+    """Return the digest that names a version of *content*."""
+    return sha256(content).hexdigest()
 
 
 def _takes_gzip(request: Request) -> bool:
-    sent = ",".join(request.header_values.get(ACCEPT_ENCODING, ())).lower()
-    return "gzip" in {each.strip() for each in sent.split(",")}
-
-
-def _digest(content: bytes) -> str:
-    return sha256(content).hexdigest()
+    """Tell whether `Accept-Encoding` names gzip, with a weight above 0 (RFC 9110, 12.5.3)."""
+    sent = ",".join(request.header_values.get(ACCEPT_ENCODING, ())).lower().replace(" ", "")
+    weights = {name: weight for name, _, weight in (each.partition(";q=") for each in sent.split(","))}
+    return GZIP in weights and not NO_WEIGHT.fullmatch(weights[GZIP])

@@ -87,6 +87,12 @@ def read_names(mentions: Iterable[Mention], *, organization: str | None, hosts: 
     )
 
 
+def names_organization(host: str, hosts: PlatformHosts) -> bool:
+    """Tell whether *host* alone names an organization, which may not exist."""
+    mention = Mention(source=MentionSource.HOST, text=host)
+    return not read_names((mention,), organization=None, hosts=hosts).is_missing
+
+
 def _is_selecting(mention: Mention) -> bool:
     """Tell whether *mention* is a host that all software reads alike."""
     return mention.source is MentionSource.HOST and spelled_name(mention.text) == read_host(mention.text, "")[1]

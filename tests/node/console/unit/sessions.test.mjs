@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createdWriteKey, keepCreatedKey } from "../../../../functions/console/web/created_keys.js";
-import { refreshSession, request, SignedOutError, useTokens } from "../../../../functions/console/web/api.js";
+import { OfflineError, refreshSession, request, SignedOutError, useTokens } from "../../../../functions/console/web/api.js";
+import { LONGEST_TURN_MS } from "../../../../functions/console/web/session_lock.js";
 
 const tokenOf = (organization_id, sub) => {
   const claims = Buffer.from(JSON.stringify({ organization_id, sub })).toString("base64url");
@@ -66,4 +67,45 @@ test("a secret key is not kept", () => {
   keepCreatedKey({ type: "secret", key: "sk_1" });
 
   assert.equal(createdWriteKey(), null);
+});
+
+test("a refresh that never answers gives the turn back as offline", async (context) => {
+  useTokens(null);
+  const late = AbortSignal.abort(new DOMException("", "TimeoutError"));
+  const limit = context.mock.method(AbortSignal, "timeout", () => late);
+  globalThis.fetch = async (_, { signal }) => signal?.throwIfAborted();
+
+  await assert.rejects(refreshSession(), OfflineError);
+
+  assert.deepEqual(limit.mock.calls.map((each) => each.arguments), [[LONGEST_TURN_MS]]);
+});
+
+test("a connection that is lost within the body is offline", async () => {
+  useTokens(tokenOf("acme", "ada"));
+  const body = new ReadableStream({ start: (controller) => controller.error(new TypeError("network error")) });
+  globalThis.fetch = async () => new Response(body);
+
+  await assert.rejects(request("GET", "usage"), OfflineError);
+});
+
+test("a refusal without a problem document has the status", async () => {
+  useTokens(tokenOf("acme", "ada"));
+  for (const text of ["null", "7", "<html>", ""]) {
+    globalThis.fetch = async () => new Response(text, { status: 502 });
+
+    await assert.rejects(request("GET", "usage"), { message: "The answer has the status 502.", status: 502 });
+  }
+});
+
+test("a call of the renewal itself is not renewed", async () => {
+  useTokens(tokenOf("acme", "ada"));
+  const paths = [];
+  globalThis.fetch = async (url) => {
+    paths.push(new URL(url).pathname.split("/").at(-1));
+    return Response.json({ code: "unauthenticated" }, { status: 401 });
+  };
+
+  await assert.rejects(request("GET", "me", { isOnce: true }), { status: 401 });
+
+  assert.deepEqual(paths, ["me"]);
 });
