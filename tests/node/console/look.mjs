@@ -29,12 +29,13 @@ await run(async ({ given, open }) => {
   assert.ok(content.width > 1_000 && content.width <= 1_120, `${content.width} px`);
   const purpose = page.locator(".purpose");
   const [size] = await styles(purpose, "maxWidth");
-  const zero = await purpose.evaluate((element) => {
-    const context = document.createElement("canvas").getContext("2d");
-    context.font = getComputedStyle(element).font;
-    return context.measureText("0").width;
-  });
-  assert.ok(Number.parseFloat(size) <= zero * PROSE_CHARACTERS + 1, size);
+  const most = await purpose.evaluate((element, text) => {
+    const line = element.appendChild(document.createElement("span"));
+    line.textContent = text;
+    line.style.whiteSpace = "nowrap";
+    return line.getBoundingClientRect().width;
+  }, "0".repeat(PROSE_CHARACTERS));
+  assert.ok(Number.parseFloat(size) <= most + 1, `${size} for ${most} px`);
 
   // The header, and the navigation: at the left from 900 px, below a button in narrower windows.
   const header = page.locator("header");
