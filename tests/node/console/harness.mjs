@@ -15,8 +15,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { launch } from "../browser.mjs";
+import { drawn, needlessMotionsOf, noteMotions, PATIENCE_MS, until, watch } from "./watch.mjs";
+
+export { bytesOf, settled, until } from "./watch.mjs";
 
 const AXE = readFileSync(join(import.meta.dirname, "..", "node_modules", "axe-core", "axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -30,9 +32,6 @@ const INSPECTIONS = [
   [NARROW, "light"],
 ];
 const PICTURES = process.env.CONSOLE_PICTURES;
-const loaded = new Map();
-const inFlight = new WeakMap();
-const PATIENCE_MS = 30_000; // only a failure waits so long
 
 // Runs a scenario in one Chromium, and prints its result as JSON.
 export async function run(scenario) {
@@ -66,68 +65,11 @@ export async function run(scenario) {
   }
 }
 
-// Notes the faults of a page and of the windows that it opens.
-function watch(page, { base, mayVisit, faults }) {
-  const requests = new Set();
-  inFlight.set(page, requests);
-  page.on("popup", (popup) => watch(popup, { base, mayVisit, faults }));
-  page.on("pageerror", (error) => faults.push(`${page.url()}: ${error.stack}`));
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
-  });
-  page.on("request", (request) => {
-    requests.add(request);
-    const url = request.url();
-    const isAllowed = request.isNavigationRequest() && mayVisit?.test(url);
-    if (url.startsWith("http") && new URL(url).origin !== new URL(base).origin && !isAllowed) faults.push(`a request to ${url}`);
-  });
-  page.on("requestfailed", (request) => requests.delete(request));
-  page.on("requestfinished", async (request) => {
-    requests.delete(request);
-    if (!request.url().startsWith(base)) return;
-    const { responseBodySize } = await request.sizes(); // below 0 from the cache
-    loaded.set(page, (loaded.get(page) ?? 0) + Math.max(0, responseBodySize));
-  });
-}
-
-// Runs in the page: keeps the animations and transitions that begin.
-function noteMotions() {
-  window.motions = [];
-  const note = () => {
-    for (const each of document.getAnimations()) {
-      const { duration, delay, iterations } = each.effect.getTiming();
-      if (duration > 0) window.motions.push({ name: each.animationName ?? each.transitionProperty, duration, delay, iterations });
-    }
-  };
-  for (const type of ["animationstart", "transitionrun"]) document.addEventListener(type, note, true);
-}
-
-// Returns the motions of the page since it was loaded, if it is to have none.
-async function needlessMotionsOf(page) {
-  const moved = await page.evaluate(() => (matchMedia("(prefers-reduced-motion: reduce)").matches ? window.motions : []));
-  return moved.map((motion) => `${page.url()} moves: ${JSON.stringify(motion)}`);
-}
-
-// Resolves once no request of the page is under way, and what it answered is drawn.
-export async function settled(page) {
-  do await until(() => inFlight.get(page).size === 0, 20);
-  while ((await drawn(page)) && inFlight.get(page).size > 0);
-}
-
-function drawn(page) {
-  return page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(true)))));
-}
-
 // The address of the console at an organization's subdomain, or at the API's own host without one.
 export function consoleOf(given, organization) {
   const url = new URL(given.console_url);
   if (organization) url.hostname = `${organization.subdomain}.attribution.localhost`;
   return url.href;
-}
-
-// The bytes of the console's own files that a page has loaded, as they were sent.
-export function bytesOf(page) {
-  return loaded.get(page);
 }
 
 // Signs in on the page `sign-in`, and waits for the page behind it.
@@ -179,16 +121,6 @@ export async function tabTo(page, role, name, presses = 60) {
     await page.keyboard.press("Tab");
   }
   throw new Error(`Tab does not reach the ${role} ${name}.`);
-}
-
-// Returns the first value of `ask` that is true.
-export async function until(ask, pause = 200) {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
-    const value = await ask();
-    if (value) return value;
-    await sleep(pause);
-  }
-  throw new Error(`It never happened: ${ask}`);
 }
 
 // Calls the API without the browser.

@@ -1,6 +1,6 @@
 // The measures of the look: sizes of text, widths, corners and rows, and the frame from wide to narrow.
 import assert from "node:assert/strict";
-import { run, sendEvents, settled, signIn, until } from "./harness.mjs";
+import { run, sendEvents, settled, signIn } from "./harness.mjs";
 
 const PROSE_CHARACTERS = 70;
 
@@ -53,17 +53,18 @@ await run(async ({ given, open }) => {
 
   // Rows of events are dense. The pointer and the focus show the moment of a relative time.
   await page.setViewportSize({ width: 1280, height: 800 });
-  const row = page.getByRole("table", { name: "Events" }).locator("tbody tr").first();
+  const rows = page.getByRole("table", { name: "Events" }).locator("tbody tr");
+  const row = rows.first();
   await row.waitFor();
   assert.ok((await row.boundingBox()).height <= 29, `${(await row.boundingBox()).height} px`); // 28 and a border
-  const isShown = () => row.locator(".absolute").evaluate((element) => getComputedStyle(element).display !== "none" && element.getBoundingClientRect().width > 1);
   await page.mouse.move(0, 0);
-  await until(async () => !(await isShown()), 20);
+  await row.locator(".absolute").waitFor({ state: "hidden" });
   await row.hover();
-  await until(isShown, 20);
+  await row.locator(".absolute").waitFor();
   await page.mouse.move(0, 0);
   await row.getByRole("button").focus();
-  await until(isShown, 20);
+  await page.keyboard.press("ArrowDown");
+  await rows.nth(1).locator(".absolute").waitFor();
 
   // Dialogs alone have a shadow. The look that was chosen is remembered.
   await page.getByRole("button", { name: "Where is my event?" }).click();
