@@ -76,6 +76,7 @@ def run_console(stack: Stack, node: tuple[str, Path]) -> RunConsole:
             "api_url": stack.api_url,
             "console_url": stack.console_url,
             "mailbox_url": stack.mailbox_url,
+            "files_origin": stack.aws_endpoint_url,
             "sweep_url": f"{invocations}/{stack.physical_id('Sweep')}/invocations",
             "jobs_url": f"{invocations}/{stack.physical_id('PrivacyJobs')}/invocations",
             "platform_key": stack.platform_key,

@@ -87,3 +87,11 @@ def test_domains_sign_on_and_audit_log_are_managed(
     metadata = metadata_of(SamlAnswer(), SigningKey.generate())
 
     run_console("administration", acme=acme, globex=globex, more={"domains": domains, "metadata": metadata})
+
+
+def test_settings_work_by_keyboard_alone(run_console: RunConsole, stack: Stack, api: Api, acme: Organization) -> None:
+    allow(stack, api, acme, white_label=True, sso=True)
+
+    run_console(
+        "keyboard_administration", acme=acme, more={"metadata": metadata_of(SamlAnswer(), SigningKey.generate())}
+    )

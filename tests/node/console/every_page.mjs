@@ -1,9 +1,8 @@
 // Every page of the navigation: reached by keyboard, light, sound in each state, and no more than each role may see.
 // `given.pages` are the files of the pages with the permission that each needs, `given.roles` the permissions of roles.
 import assert from "node:assert/strict";
-import { bytesOf, call, consoleOf, inspect, mailedToken, run, signIn, until } from "./harness.mjs";
+import { bytesOf, call, consoleOf, inspect, mailedToken, run, settled, signIn } from "./harness.mjs";
 
-const BOTH = 2; // both widths and both looks
 const BUDGET_BYTES = 200_000;
 const PASSWORD = "seventeen purple bicycles";
 // The requests for data, without those of the session and of the brand.
@@ -87,7 +86,7 @@ async function weigh(given, page, name, title) {
   await session.send("Network.setCacheDisabled", { cacheDisabled: true });
   const before = bytesOf(page);
   await visit(given, page, name, title);
-  await page.waitForLoadState("networkidle");
+  await settled(page);
   await session.send("Network.setCacheDisabled", { cacheDisabled: false });
   const bytes = bytesOf(page) - before;
   assert.ok(bytes > 10_000 && bytes < BUDGET_BYTES, `${name}: ${bytes} bytes`);
@@ -99,42 +98,49 @@ async function visit(given, page, name, title) {
   await page.getByRole("heading", { name: title, level: 1 }).waitFor();
 }
 
-// Loading, failed, refused, without a network at first and later, and with a session that has ended.
+// Loading, failed, refused, without a network, and with a session that has ended. No state needs a reload.
 async function tryStates(given, page, name, title) {
-  let waiting = [];
-  await page.route(DATA, (route) => (waiting ? void waiting.push(route) : route.abort()));
-  await visit(given, page, name, title);
-  await page.locator(".skeleton").first().waitFor();
-  await inspect(page, `loading-${name}`);
-  const all = waiting;
-  waiting = null;
-  await Promise.all(all.map((route) => route.abort()));
-  await page.getByText("The server cannot be reached.").first().waitFor();
-  await inspect(page, `unreachable-${name}`, BOTH);
-  await page.unroute(DATA);
+  const link = page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: title, exact: true });
+  const retry = async () => {
+    for (const button of (await page.getByRole("button", { name: "Retry" }).all()).reverse()) await button.press("Enter");
+    await settled(page);
+  };
 
-  await page.route(DATA, (route) => route.fulfill({ status: 500, json: PROBLEM }));
-  await visit(given, page, name, title);
+  const waiting = [];
+  let answer = (route) => void waiting.push(route);
+  await page.route(DATA, (route) => answer(route));
+  await link.click();
+  await page.locator(".skeleton").first().waitFor();
+  await inspect(page, `loading-${name}`, "main");
+  answer = (route) => route.abort();
+  await Promise.all(waiting.map(answer));
+  await page.getByText("The server cannot be reached.").first().waitFor();
+  await settled(page);
+  await inspect(page, `unreachable-${name}`, "main");
+
+  answer = (route) => route.fulfill({ status: 500, json: PROBLEM });
+  await retry();
   await page.getByRole("heading", { name: /^Could not load / }).first().waitFor();
   await page.getByText("r-42").first().waitFor();
-  await inspect(page, `failed-${name}`, BOTH);
+  await inspect(page, `failed-${name}`, "main");
+
+  answer = (route) => route.fulfill({ status: 403, json: FORBIDDEN });
+  await retry();
+  await page.getByRole("heading", { name: /^You may not see / }).first().waitFor();
+  await inspect(page, `refused-${name}`, "main");
+
+  answer = (route) => route.fulfill({ status: 500, json: PROBLEM });
+  await link.click();
+  await page.getByRole("heading", { name: /^Could not load / }).first().waitFor();
+  await settled(page);
   await page.unroute(DATA);
-  for (const retry of (await page.getByRole("button", { name: "Retry" }).all()).reverse()) await retry.press("Enter");
+  await retry();
   await page.getByRole("heading", { name: /^Could not load / }).first().waitFor({ state: "detached" });
 
-  await page.route(DATA, (route) => route.fulfill({ status: 403, json: FORBIDDEN }));
-  await visit(given, page, name, title);
-  await page.getByRole("heading", { name: /^You may not see / }).first().waitFor();
-  await inspect(page, `refused-${name}`, BOTH);
-  await page.unroute(DATA);
-
-  await visit(given, page, name, title);
-  await page.locator(".skeleton").first().waitFor({ state: "detached" });
-  await page.waitForLoadState("networkidle");
   await page.context().setOffline(true);
   await page.evaluate(() => dispatchEvent(new Event("online")));
   await page.getByText(/The server cannot be reached. The content is of/).first().waitFor();
-  await inspect(page, `offline-${name}`);
+  await inspect(page, `offline-${name}`, "main");
   await page.context().setOffline(false);
 
   // The page stays, asks for the password, and goes on: by keyboard alone.
@@ -143,7 +149,7 @@ async function tryStates(given, page, name, title) {
   await page.evaluate(() => dispatchEvent(new Event("online")));
   const ended = page.getByRole("dialog", { name: "Your session has ended" });
   await ended.waitFor();
-  await inspect(page, `expired-${name}`, BOTH);
+  await inspect(page, `expired-${name}`, "dialog[open]");
   await page.unroute(DATA);
   await page.unroute(REFRESH);
   await page.keyboard.type(given.globex.admin_password);
@@ -169,18 +175,16 @@ async function visitAs(given, open, role, permissions) {
   await signIn(page, { admin_email: email, admin_password: PASSWORD }, "Settings");
   const allowed = given.pages.filter(({ needs }) => needs === null || permissions.includes(needs)).map(({ name }) => name);
   assert.deepEqual((await linksOf(page)).map(({ name }) => name).toSorted(), allowed.toSorted(), role);
-  for (const { name } of given.pages) {
-    await page.goto(`${consoleOf(given, globex)}${name}`);
-    await page.locator("main h1").waitFor();
-    await page.locator(".skeleton").first().waitFor({ state: "detached" });
-    await page.waitForLoadState("networkidle");
-    const isRefused = (await page.getByText("You may not see this page").count()) > 0;
-    assert.equal(isRefused, !allowed.includes(name), `${role}: ${name}`);
+  for (const { name, title } of given.pages) {
+    const isAllowed = allowed.includes(name);
+    if (isAllowed) await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: title, exact: true }).click();
+    else await page.goto(`${consoleOf(given, globex)}${name}`);
+    await page.getByRole("heading", { name: title, level: 1 }).waitFor();
+    await settled(page);
+    assert.equal((await page.getByText("You may not see this page").count()) > 0, !isAllowed, `${role}: ${name}`);
     for (const [, control, permission] of CONTROLS.filter(([at]) => at === name)) {
-      const wanted = !isRefused && permissions.includes(permission);
-      const isThere = async () => (await page.getByRole("button", { name: control }).count()) > 0;
-      if (wanted) await until(isThere);
-      assert.equal(await isThere(), wanted, `${role}: ${control}`);
+      const isThere = (await page.getByRole("button", { name: control }).count()) > 0;
+      assert.equal(isThere, isAllowed && permissions.includes(permission), `${role}: ${control}`);
     }
   }
   assert.deepEqual(refused, [], role);

@@ -8,29 +8,30 @@
 //     await inspect(page, "keys");                    // axe-core and width, light and dark, 320 and 1,280 px
 //   });
 //
-// `run` fails for an error of a page, a refused policy, and a request to another origin. With CONSOLE_PICTURES=<folder>
-// `inspect` also stores pictures.
+// `run` fails for an error of a page, a refused policy, a motion in spite of `reducedMotion`, and a request to another
+// origin, also of a window that a page opens. `mayVisit` of `open` matches the addresses to which a page may navigate.
+// With CONSOLE_PICTURES=<folder> `inspect` also stores pictures.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { launch } from "../browser.mjs";
+import { drawn, needlessMotionsOf, noteMotions, PATIENCE_MS, until, watch } from "./watch.mjs";
+
+export { bytesOf, settled, until } from "./watch.mjs";
 
 const AXE = readFileSync(join(import.meta.dirname, "..", "node_modules", "axe-core", "axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 320, height: 640 };
-// Contrast depends on the look, everything else on the width.
+// From one to the next, one thing changes.
 const INSPECTIONS = [
-  [WIDE, "light", null],
-  [NARROW, "dark", null],
-  [WIDE, "dark", ["color-contrast"]],
-  [NARROW, "light", ["color-contrast"]],
+  [WIDE, "light"],
+  [WIDE, "dark"],
+  [NARROW, "dark"],
+  [NARROW, "light"],
 ];
 const PICTURES = process.env.CONSOLE_PICTURES;
-const loaded = new Map();
-const PATIENCE_MS = 30_000; // only a failure waits so long
 
 // Runs a scenario in one Chromium, and prints its result as JSON.
 export async function run(scenario) {
@@ -39,32 +40,21 @@ export async function run(scenario) {
   const faults = [];
   const pages = [];
   // Opens the console in a browser context of its own. `at` is the page with its query.
-  const open = async (organization, at = "", options = {}) => {
+  const open = async (organization, at = "", { mayVisit, ...options } = {}) => {
     const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", reducedMotion: "reduce", ...options });
     context.setDefaultTimeout(PATIENCE_MS);
+    await context.addInitScript(noteMotions);
     const page = await context.newPage();
     pages.push(page);
     const base = consoleOf(given, organization);
-    page.on("pageerror", (error) => faults.push(`${page.url()}: ${error.stack}`));
-    page.on("console", (message) => {
-      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
-    });
-    page.on("request", (request) => {
-      if (request.isNavigationRequest()) return; // to the provider of single sign-on and back
-      const { origin, protocol } = new URL(request.url());
-      if (protocol.startsWith("http") && origin !== new URL(base).origin) faults.push(`a request to ${request.url()}`);
-    });
-    page.on("response", async (response) => {
-      if (!response.url().startsWith(base)) return;
-      const { responseBodySize } = await response.request().sizes(); // below 0 from the cache
-      loaded.set(page, (loaded.get(page) ?? 0) + Math.max(0, responseBodySize));
-    });
+    watch(page, { base, mayVisit, faults });
     await page.goto(base + at);
     await page.locator(".door, .frame").waitFor();
     return page;
   };
   try {
     const result = await scenario({ given, open, inspect, browser });
+    for (const page of pages.filter((each) => !each.isClosed())) faults.push(...(await needlessMotionsOf(page)));
     assert.deepEqual(faults, []);
     console.log(JSON.stringify(result ?? {}));
   } catch (error) {
@@ -82,11 +72,6 @@ export function consoleOf(given, organization) {
   return url.href;
 }
 
-// The bytes of the console's own files that a page has loaded, as they were sent.
-export function bytesOf(page) {
-  return loaded.get(page);
-}
-
 // Signs in on the page `sign-in`, and waits for the page behind it.
 export async function signIn(page, { admin_email: email, admin_password: password }, heading = "Usage") {
   await page.getByLabel("E-mail address").fill(email);
@@ -95,30 +80,32 @@ export async function signIn(page, { admin_email: email, admin_password: passwor
   await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
 }
 
-// Checks the page as it is: no violation of axe-core, and nothing wider than the window. `most` bounds the combinations
-// of width and look: the first two have both widths and both looks.
-export async function inspect(page, name, most = INSPECTIONS.length) {
-  for (const [size, colorScheme, rules] of INSPECTIONS.slice(0, most)) {
+// Checks the page as it is: no violation of axe-core, and nothing wider than the window. `part` selects what alone has
+// changed since the whole page was checked.
+export async function inspect(page, name, part = "html") {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
+  for (const [size, colorScheme] of INSPECTIONS) {
     await page.setViewportSize(size);
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    await page.emulateMedia({ colorScheme });
+    await drawn(page);
     if (PICTURES) await picture(page, `${name}-${size.width}-${colorScheme}`);
+    const { violations, excess } = await page.evaluate(check, [part, RULES]);
     const where = `${name}, ${size.width} px, ${colorScheme}`;
-    assert.deepEqual(await violationsOf(page, rules), [], where);
-    const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
-    assert.ok(wide <= 0, `${where}: ${wide} px too wide`);
+    assert.deepEqual(violations, [], where);
+    assert.ok(excess <= 0, `${where}: ${excess} px too wide`);
   }
   await page.setViewportSize(WIDE);
-  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await page.emulateMedia({ colorScheme: "light" });
 }
 
-async function violationsOf(page, rules) {
-  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
-  const found = await page.evaluate(
-    ([tags, only]) => window.axe.run(document, { runOnly: only ? { type: "rule", values: only } : { type: "tag", values: tags } }),
-    [RULES, rules],
-  );
-  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+// Runs in the page. The console has no audio, and no style of another origin, which axe-core would load again.
+async function check([part, tags]) {
+  const options = { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"], preload: false };
+  const { violations } = await window.axe.run(part, options);
+  return {
+    violations: violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`)),
+    excess: document.scrollingElement.scrollWidth - innerWidth,
+  };
 }
 
 async function picture(page, name) {
@@ -136,16 +123,6 @@ export async function tabTo(page, role, name, presses = 60) {
   throw new Error(`Tab does not reach the ${role} ${name}.`);
 }
 
-// Returns the first value of `ask` that is true.
-export async function until(ask) {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
-    const value = await ask();
-    if (value) return value;
-    await sleep(200);
-  }
-  throw new Error(`It never happened: ${ask}`);
-}
-
 // Calls the API without the browser.
 export async function call(given, method, path, credential, body) {
   const headers = { "Content-Type": "application/json", ...(credential ? { Authorization: `Bearer ${credential}` } : {}) };
@@ -154,13 +131,13 @@ export async function call(given, method, path, credential, body) {
   return { status: answer.status, document: content ? JSON.parse(content) : null };
 }
 
-// Returns the one-time token in a mail to an address, which is not the token *before*. The sweep sends mails.
-export async function mailedToken(given, address, before) {
+// Returns the one-time token in a mail to an address, which is none of those *before*. The sweep sends mails.
+export async function mailedToken(given, address, ...before) {
   return until(async () => {
     await fetch(given.sweep_url, { method: "POST", body: "{}" });
     const { messages } = await (await fetch(given.mailbox_url)).json();
     const mails = Object.values(messages).flat().map((mail) => JSON.stringify(mail)).filter((mail) => mail.includes(address));
-    return mails.map((mail) => /ot_[0-9A-Za-z]+/.exec(mail)?.[0]).find((token) => token && token !== before);
+    return mails.map((mail) => /ot_[0-9A-Za-z]+/.exec(mail)?.[0]).find((token) => token && !before.includes(token));
   });
 }
 

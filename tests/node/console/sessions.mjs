@@ -132,7 +132,7 @@ await run(async ({ given, open, browser }) => {
   const missing = await viewer.goto(`${consoleOf(given, acme)}nothing`);
   assert.equal(missing.status(), 404);
   await viewer.getByText("There is no page here").waitFor();
-  await inspect(viewer, "no-page", 1);
+  await inspect(viewer, "no-page");
   await viewer.getByRole("button", { name: "Go to usage" }).click();
   await viewer.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
 

@@ -1,13 +1,17 @@
-// Single sign-on: to the provider and back to the page that was asked for; and an organization without a connection.
+// Single sign-on by keyboard alone: to the provider and back to the page that was asked for; and an organization without
+// a connection.
 import assert from "node:assert/strict";
 import { inspect, run } from "./harness.mjs";
+import { typist } from "./typist.mjs";
 
 await run(async ({ given, open }) => {
   const { globex } = given;
-  const options = { ignoreHTTPSErrors: true }; // the provider's certificate is the tests' own
+  const mayVisit = new RegExp(`^(?:https://[^/]+|${given.api_url})/`); // the provider and the callback
+  const options = { ignoreHTTPSErrors: true, mayVisit }; // the provider's certificate is the tests' own
   const page = await open(globex, "usage?sdk=node", options);
-  await page.getByLabel("E-mail address").fill(`bob@${globex.subdomain}.example`);
-  await page.getByRole("button", { name: "Use single sign-on" }).click();
+  const { type, press } = typist(page);
+  await type("E-mail address", `bob@${globex.subdomain}.example`);
+  await press("button", "Use single sign-on");
   await page.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
   await page.getByRole("button", { name: /Viewer \(account\)$/ }).waitFor();
   assert.match(page.url(), /\/usage\?sdk=node$/);

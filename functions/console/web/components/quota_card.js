@@ -24,8 +24,8 @@ export function quotaCard(metric, usage, now, note = null) {
   const isProjected = projected !== null && quota.limit !== null && projected > quota.used;
   const figure =
     quota.limit === null
-      ? [h("strong", {}, write(quota.used)), h("span", { class: "muted" }, "Unlimited")]
-      : [h("strong", {}, write(quota.used)), h("span", { class: "muted" }, `of ${write(quota.limit)} · ${formatShare(share)}`)];
+      ? [h("strong", {}, write(quota.used)), " ", h("span", { class: "muted" }, "Unlimited")]
+      : [h("strong", {}, write(quota.used)), " ", h("span", { class: "muted" }, `of ${write(quota.limit)} · ${formatShare(share)}`)];
   const forecast = isProjected ? `About ${write(projected)} at the month's end at this pace` : null;
   return h(
     "section",
