@@ -19,7 +19,7 @@ PLACE: Final = "s3://bucket/key"
 
 
 @cache
-def _transformed_template() -> dict[str, Any]:
+def transformed_template() -> dict[str, Any]:
     template = deepcopy(TEMPLATE)
     for resource in template["Resources"].values():
         for name in UPLOADED:
@@ -32,7 +32,7 @@ def _transformed_template() -> dict[str, Any]:
 
 def transformed() -> dict[str, dict[str, Any]]:
     """Return the resources that the transform makes, by their logical ids."""
-    resources: dict[str, dict[str, Any]] = _transformed_template()["Resources"]
+    resources: dict[str, dict[str, Any]] = transformed_template()["Resources"]
     return resources
 
 
@@ -41,7 +41,7 @@ def deployed(**parameters: str) -> dict[str, Any]:
 
     Conditions are decided. References to resources stay.
     """
-    return _Conditions({**defaults(), **parameters}).decide(_transformed_template())
+    return _Conditions({**defaults(), **parameters}).decide(transformed_template())
 
 
 class _Conditions:
@@ -65,6 +65,8 @@ class _Conditions:
                 return self._holds(TEMPLATE["Conditions"][operands])
             case "Fn::Not":
                 return not self._holds(operands[0])
+            case "Fn::Or":
+                return any(self._holds(operand) for operand in operands)
             case "Fn::Equals":
                 return len({str(self._value(each)) for each in operands}) == 1
         raise ValueError(kind)
