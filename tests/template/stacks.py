@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from scripts.deploy.conditions import Decisions
 from scripts.template import read_template
 from tests.given import ROOT
 from tests.template.template import TEMPLATE
@@ -32,13 +32,33 @@ def all_resources() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield name, logical_id, resource
 
 
-def with_parameters(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """Return *template* for which these parameter *values* are the only ones."""
-    fixed = deepcopy(dict(template))
-    for name, parameter in fixed.get("Parameters", {}).items():
+def decided(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """Return *template* as these parameter *values* leave it: without conditions, and with *values* as defaults."""
+    decisions = Decisions.of(template, values)
+    kept = {name: part for name, part in template.items() if name not in {"Conditions", "Rules"}}
+    for section in ("Resources", "Outputs"):
+        kept[section] = {
+            name: {member: part for member, part in each.items() if member != "Condition"}
+            for name, each in template.get(section, {}).items()
+            if decisions.is_made(each)
+        }
+    chosen: dict[str, Any] = _chosen(kept, decisions)
+    for name, parameter in chosen.get("Parameters", {}).items():
         if name in values:
-            parameter |= {"Default": values[name], "AllowedValues": [values[name]]}
-    return fixed
+            parameter["Default"] = values[name]
+    return chosen
+
+
+def _chosen(value: Any, decisions: Decisions) -> Any:  # noqa: ANN401 - any value of the template
+    match value:
+        case {"Fn::If": [name, chosen, other]}:
+            return _chosen(chosen if decisions.holds({"Condition": name}) else other, decisions)
+        case dict():
+            members = {name: _chosen(each, decisions) for name, each in value.items()}
+            return {name: each for name, each in members.items() if each != {"Ref": "AWS::NoValue"}}
+        case list():
+            return [_chosen(each, decisions) for each in value]
+    return value
 
 
 def as_json(template: Mapping[str, Any]) -> str:

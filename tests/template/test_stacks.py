@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
+from scripts.deploy.conditions import Decisions
 from tenancy.use_cases.schema.data_store_access import POOLED_ROLES
 from tests.given import ROOT
 from tests.members import for_each
-from tests.template.stacks import NESTED, STACK, STACKS, all_resources, as_json, stack_resources, with_parameters
+from tests.template.stacks import NESTED, STACK, STACKS, all_resources, as_json, decided, stack_resources
 from tests.template.template import RESOURCES, TEMPLATE, secrets_with
-from tests.template.transformed import defaults, transformed_template
+from tests.template.transformed import transformed_template
 
 CFN_LINT = str(Path(sys.executable).with_name("cfn-lint"))
-# A branch that a choice excludes (W1028), and a nested template that `sam deploy` uploads later (W3002).
-EXPECTED = ("W1028", "W3002")
+# A parameter that a choice does not use (W2001), and a nested template that `sam deploy` uploads later (W3002).
+EXPECTED = ("W2001", "W3002")
 CONDITION = "CreatesDataStores"
 MADE_TYPES = ("AWS::RDS::", "AWS::ElastiCache::", "AWS::EC2::", STACK)  # which the emulator lacks, or must not make
 EVERYWHERE = "0.0.0.0/0"
@@ -53,54 +54,27 @@ STACK_CHOICES: Mapping[str, list[Mapping[str, str]]] = {
 }
 
 
-def holds(condition: Mapping[str, Any], parameters: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
-    """Decide a condition of a template with these parameters."""
-    [(kind, operands)] = condition.items()
-    match kind:
-        case "Condition":
-            return holds(conditions[operands], parameters, conditions)
-        case "Fn::Not":
-            return not holds(operands[0], parameters, conditions)
-        case "Fn::Or":
-            return any(holds(each, parameters, conditions) for each in operands)
-        case "Fn::Equals":
-            return len({value_of(each, parameters) for each in operands}) == 1
-    raise ValueError(kind)
-
-
-def value_of(operand: object, parameters: Mapping[str, Any]) -> str:
-    match operand:
-        case {"Ref": name}:
-            return str(parameters[name])
-        case {"Fn::Join": [_, {"Ref": name}]}:
-            return str(parameters[name])
-    return str(operand)
-
-
 def linted_templates() -> Iterator[tuple[str, str]]:
     """Yield name and text of each template with each choice of parameters."""
     for name, values in CHOICES.items():
-        yield f"template {name}", as_json(with_parameters(transformed_template(), values))
+        yield f"template {name}", as_json(decided(transformed_template(), values))
     for stack, choices in STACK_CHOICES.items():
         for number, values in enumerate(choices):
-            yield f"{stack} {number}", as_json(with_parameters(STACKS[stack], values))
+            yield f"{stack} {number}", as_json(decided(STACKS[stack], values))
 
 
 @pytest.mark.parametrize("name", TEMPLATE["Conditions"])
 def test_condition_is_checked_with_both_values(name: str) -> None:
-    condition, conditions = TEMPLATE["Conditions"][name], TEMPLATE["Conditions"]
-
-    values = {holds(condition, {**defaults(), **chosen}, conditions) for chosen in CHOICES.values()}
+    values = {Decisions.of(TEMPLATE, chosen).holds({"Condition": name}) for chosen in CHOICES.values()}
 
     assert values == {True, False}
 
 
 @for_each("stack", sorted(STACKS))
 def test_condition_of_a_nested_stack_is_checked_too(stack: str) -> None:
-    conditions = STACKS[stack].get("Conditions", {})
-
-    for condition in conditions.values():
-        assert {holds(condition, chosen, conditions) for chosen in STACK_CHOICES[stack]} == {True, False}
+    for name in STACKS[stack].get("Conditions", {}):
+        decisions = [Decisions.of(STACKS[stack], chosen) for chosen in STACK_CHOICES[stack]]
+        assert {each.holds({"Condition": name}) for each in decisions} == {True, False}
 
 
 def test_templates_pass_cfn_lint_with_each_choice(tmp_path: Path) -> None:

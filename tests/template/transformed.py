@@ -2,32 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from copy import deepcopy
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
-import boto3
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-
+from scripts.deploy.transform import transform
 from tests.given import REGION
 from tests.template.template import TEMPLATE
-
-# `sam deploy` uploads these and replaces each by an address in S3.
-UPLOADED: Final = ("CodeUri", "ContentUri", "DefinitionUri")
-PLACE: Final = "s3://bucket/key"
 
 
 @cache
 def transformed_template() -> dict[str, Any]:
-    template = deepcopy(TEMPLATE)
-    for resource in template["Resources"].values():
-        for name in UPLOADED:
-            if name in resource.get("Properties", {}):
-                resource["Properties"][name] = PLACE
-    session = boto3.Session(region_name=REGION)
-    made: dict[str, Any] = Translator(None, Parser(), boto_session=session).translate(template, defaults())
-    return made
+    return transform(TEMPLATE, region=REGION)
 
 
 def transformed() -> dict[str, dict[str, Any]]:
