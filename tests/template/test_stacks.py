@@ -140,6 +140,21 @@ def test_functions_are_in_the_private_subnets() -> None:
     assert other["Fn::If"][0] == "InVpc"
 
 
+@for_each("stack", sorted(STACKS))
+def test_parameters_and_outputs_are_described(stack: str) -> None:
+    parts = {**STACKS[stack].get("Parameters", {}), **STACKS[stack].get("Outputs", {})}
+
+    assert [name for name, part in parts.items() if not part.get("Description")] == []
+    assert [line for line in (ROOT / f"stacks/{stack}.yaml").read_text().splitlines() if len(line) > 140] == []
+
+
+def test_a_stack_without_them_names_no_resource_of_its_own_stores() -> None:
+    """The emulator would have to know their types."""
+    made = json.dumps(decided(transformed_template(), {}))
+
+    assert not [part for part in (*MADE_TYPES, "Outputs.") if part in made]
+
+
 # ------------------------------------------------------------------------------------------------------------- secrets
 
 
