@@ -43,10 +43,14 @@ USERS = {
     FUNCTIONS_PASSWORD: "tenancy_functions",
     PLATFORM_PASSWORD: "tenancy_platform",
     AUTHORIZER_PASSWORD: "tenancy_authorizer",
+    f"{FUNCTIONS_PASSWORD}-clone": "tenancy_functions_clone",
+    f"{PLATFORM_PASSWORD}-clone": "tenancy_platform_clone",
+    f"{AUTHORIZER_PASSWORD}-clone": "tenancy_authorizer_clone",
     REDIS_PASSWORD: "tenancy",
 }
 URLS = (DATABASE, PLATFORM_DATABASE, AUTHORIZER_DATABASE, OWNER_DATABASE, REDIS)
-ROLES = ("tenancy_functions", "tenancy_platform", "tenancy_authorizer", "tenancy_lookup", "tenancy_owner")
+CLONES = ("tenancy_functions_clone", "tenancy_platform_clone", "tenancy_authorizer_clone")
+ROLES = (*CLONES, "tenancy_functions", "tenancy_platform", "tenancy_authorizer", "tenancy_lookup", "tenancy_owner")
 CREATE_MASTER = "CREATE ROLE {} LOGIN NOSUPERUSER CREATEROLE CREATEDB PASSWORD {}"
 DESCRIBE_ROLES = """
     SELECT rolname, rolcanlogin, rolcreaterole, rolcreatedb, rolsuper, rolbypassrls, rolconfig FROM pg_roles

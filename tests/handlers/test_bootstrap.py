@@ -15,6 +15,7 @@ from moto.cloudformation.models import cloudformation_backends
 from tenancy.rules.data_stores import ServerUser
 from tenancy.stores.aws.secrets import (
     AUTHORIZER_DATABASE,
+    AUTHORIZER_PASSWORD,
     DATABASE,
     FUNCTIONS_PASSWORD,
     OWNER_DATABASE,
@@ -23,7 +24,7 @@ from tenancy.stores.aws.secrets import (
     REDIS,
 )
 from tenancy.stores.postgres.client import Database
-from tests.aws_account import make_secret_without_value
+from tests.aws_account import make_secret_without_value, put_secret
 from tests.free_ports import free_port
 from tests.given import REGION, STACK_NAME, AwsAccount
 from tests.handlers.cloudformation import report_server, stack_request
@@ -33,6 +34,7 @@ from tests.new_cluster import (
     HOST,
     MASTER,
     URLS,
+    USERS,
     NewCluster,
     make_secrets,
     put_log_in,
@@ -187,16 +189,27 @@ def test_changed_password_is_set_and_its_url_written(run: Run) -> None:
     assert ":another@" in read_urls()[DATABASE][0]
 
 
-def test_role_of_a_rotation_is_kept(run: Run, cluster: NewCluster) -> None:
+@pytest.mark.parametrize("name", [FUNCTIONS_PASSWORD, AUTHORIZER_PASSWORD])
+def test_second_user_has_the_rights_of_its_role_only(run: Run, cluster: NewCluster, name: str) -> None:
     run()
-    cluster.execute("CREATE ROLE tenancy_functions_2 LOGIN PASSWORD 'second'")
-    put_log_in(f"{PREFIX}/{FUNCTIONS_PASSWORD}", ServerUser(username="tenancy_functions_2", password="second"))
+
+    role = USERS[name]
+    rights = f"SELECT pg_has_role('{role}_clone', '{role}', 'USAGE'), pg_has_role('{role}_clone', '{role}', 'SET')"
+    assert cluster.execute(rights) == [(True, False)]
+    settings = cluster.execute(f"SELECT rolconfig FROM pg_roles WHERE rolname LIKE '{role}%' ORDER BY rolname")
+    assert settings == [(["statement_timeout=10s"],)] * 2
+
+
+def test_user_of_a_rotation_stays_in_the_url(run: Run) -> None:
+    run()
+    rotated = read_urls()[DATABASE][0].replace("tenancy_functions:", "tenancy_functions_clone:")
+    put_secret(f"{PREFIX}/{DATABASE}", rotated)
 
     report = run("Update")
 
-    cluster.execute("DROP ROLE tenancy_functions_2")
     assert report["Status"] == "SUCCESS", report["Reason"]
-    assert "tenancy_functions_2:second@" in read_urls()[DATABASE][0]
+    assert "//tenancy_functions_clone:password-of-tenancy_functions_clone@" in read_urls()[DATABASE][0]
+    psycopg.connect(read_urls()[DATABASE][0]).close()
 
 
 # ------------------------------------------------------------------------------------- one clear message for a failure
@@ -242,12 +255,13 @@ def test_server_without_tls_is_refused(run: Run, cluster: NewCluster) -> None:
     assert_refused(report, "SessionRefusedError", "opens no session with TLS")
 
 
-def test_missing_role_of_a_secret_is_named(run: Run) -> None:
-    put_log_in(f"{PREFIX}/{FUNCTIONS_PASSWORD}", ServerUser(username="tenancy_unmade", password="any"))
+@pytest.mark.parametrize("name", [FUNCTIONS_PASSWORD, f"{FUNCTIONS_PASSWORD}-clone"])
+def test_secret_of_another_user_is_named(run: Run, name: str) -> None:
+    put_log_in(f"{PREFIX}/{name}", ServerUser(username="tenancy_unmade", password="any"))
 
     report = run()
 
-    assert_refused(report, "MissingRoleError", "no role tenancy_unmade", FUNCTIONS_PASSWORD)
+    assert_refused(report, "UnusableSecretError", f"The secret {name} names the user tenancy_unmade, and not")
 
 
 def test_role_of_another_user_is_named(run: Run, cluster: NewCluster) -> None:

@@ -328,7 +328,9 @@ def test_unusable_url_of_the_owner_is_named(
 
 
 def test_missing_roles_are_named(assert_stopped: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrations, "ROLES", (*migrations.ROLES, "tenancy_unmade", "tenancy_forgotten"))
+    monkeypatch.setattr(
+        migrations, "REQUIRED_ROLES", (*migrations.REQUIRED_ROLES, "tenancy_unmade", "tenancy_forgotten")
+    )
 
     assert_stopped(MissingRolesError.__name__, "tenancy_unmade, tenancy_forgotten", "as tenancy_owner")
 

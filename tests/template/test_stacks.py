@@ -186,6 +186,7 @@ def test_passwords_are_generated_without_punctuation() -> None:
 
     assert {names_of_secrets()[name] for name in generated} == {
         *(role.password_secret for role in POOLED_ROLES),
+        *(role.clone_password_secret for role in POOLED_ROLES),
         "owner-password",
         "redis-password",
     }
@@ -198,8 +199,9 @@ def test_password_secret_names_its_role() -> None:
     by_name = {name: key for key, name in names_of_secrets().items()}
 
     for role in POOLED_ROLES:
-        made = stack_resources("secrets")[by_name[role.password_secret]]["Properties"]["GenerateSecretString"]
-        assert json.loads(made["SecretStringTemplate"]) == {"username": role.name}
+        for secret, user in ((role.password_secret, role.name), (role.clone_password_secret, role.clone)):
+            made = stack_resources("secrets")[by_name[secret]]["Properties"]["GenerateSecretString"]
+            assert json.loads(made["SecretStringTemplate"]) == {"username": user}
 
 
 # ---------------------------------------------------------------------------------------------------------- PostgreSQL
@@ -255,13 +257,13 @@ def test_no_instance_is_public() -> None:
     assert [each["Properties"]["PubliclyAccessible"] for each in instances] == [False, False]
 
 
-def test_proxy_has_one_secret_for_each_role() -> None:
+def test_proxy_has_one_secret_for_each_user() -> None:
     proxy = of_postgres("Proxy")
     [statement] = of_postgres("ProxyRole")["Policies"][0]["PolicyDocument"]["Statement"]
 
     secrets = [auth["SecretArn"] for auth in proxy["Auth"]]
 
-    assert len(secrets) == len(POOLED_ROLES)
+    assert len(secrets) == 2 * len(POOLED_ROLES)
     assert statement["Resource"] == secrets
     assert proxy["RequireTLS"] is True
     assert {auth["IAMAuth"] for auth in proxy["Auth"]} == {"DISABLED"}

@@ -22,7 +22,7 @@ from tenancy.stores.postgres.platform import migrations as postgres_migrations
 from tenancy.stores.postgres.platform.migrations import TableInUseError
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 
-ROLES: Final = ("tenancy_functions", "tenancy_platform", "tenancy_authorizer", "tenancy_lookup")
+REQUIRED_ROLES: Final = ("tenancy_functions", "tenancy_platform", "tenancy_authorizer", "tenancy_lookup")
 LOCK_ATTEMPTS: Final = 20  # of at most 2 s for each table, with pauses of 128 s in all
 
 
@@ -117,7 +117,7 @@ def _require_roles(owner_db: Database) -> None:
     """Stop a deploy before its migrations grant rights to roles that do not exist."""
     try:
         with owner_db.transaction() as conn:
-            missing = postgres_migrations.list_missing_roles(conn, ROLES)
+            missing = postgres_migrations.list_missing_roles(conn, REQUIRED_ROLES)
     except AwsCallError as error:
         raise UnusableStoreError(OWNER_DATABASE, "is missing, or Migrate may not read it") from error
     except UnavailableError as error:

@@ -23,6 +23,8 @@ SET_PASSWORD: Final = "ALTER ROLE {role} LOGIN PASSWORD {verifier}"  # noqa: S10
 CREATE_GROUP: Final = "CREATE ROLE {role} NOLOGIN"
 # The creator of a role administers it and is no member. To give it objects, the creator needs SET (PostgreSQL 16).
 GRANT_SET: Final = "GRANT {role} TO CURRENT_USER WITH SET TRUE, INHERIT FALSE"
+# A policy for a role applies to its member, which has the rights of the role and cannot become the role.
+GRANT_RIGHTS: Final = "GRANT {role} TO {member} WITH INHERIT TRUE, SET FALSE"
 LIMIT_STATEMENTS: Final = "ALTER ROLE {role} SET statement_timeout = '10s'"
 CREATE_DATABASE: Final = "CREATE DATABASE {database} OWNER {role}"
 VERIFIER: Final = b"scram-sha-256"
@@ -69,17 +71,6 @@ class RoleInUseError(DeploymentError):
         super().__init__(
             f"The role {role} exists, and another user made it, who must administer it. Let the master user run"
             f" GRANT {role} TO tenancy_owner WITH ADMIN OPTION, or drop the role. Then deploy again."
-        )
-
-
-class MissingRoleError(DeploymentError):
-    """A secret names a role that PostgreSQL lacks."""
-
-    def __init__(self, role: str, secret: str) -> None:
-        """Name the role, its secret and the next step."""
-        super().__init__(
-            f"PostgreSQL has no role {role}, which the secret {secret} names. Make the role, or put the name of the"
-            " first role back into the secret. Then deploy again."
         )
 
 
@@ -138,6 +129,13 @@ def ensure_login(conn: Connection, role: str, password: str) -> None:
         _alter(conn, role, sql.SQL(SET_PASSWORD).format(role=sql.Identifier(role), verifier=verifier))
     else:
         conn.execute(sql.SQL(CREATE_LOGIN).format(role=sql.Identifier(role), verifier=verifier))
+
+
+def ensure_member(conn: Connection, member: str, password: str, role: str) -> None:
+    """Let *member* exist, log in with *password* and have the rights of *role*."""
+    ensure_login(conn, member, password)
+    grant = sql.SQL(GRANT_RIGHTS).format(role=sql.Identifier(role), member=sql.Identifier(member))
+    _alter(conn, role, grant)
 
 
 def ensure_group(conn: Connection, role: str) -> None:
