@@ -1,6 +1,7 @@
 """Deploy one stage of samconfig.toml.
 
 Usage: ``python -m scripts.deploy [staging|production] [--print]``
+       ``python -m scripts.deploy <new stage> --guided``
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Any, Final
 from scripts.build import build
 from scripts.deploy.conditions import Decisions
 from scripts.deploy.costs import Prices, Resource, cost_month, list_resources
+from scripts.deploy.questions import STAGE_NAME, Read, Say, ask_section
 from scripts.deploy.transform import transform
 from scripts.template import read_template
 
@@ -31,12 +33,21 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("stage", nargs="?", default="staging")
     parser.add_argument("--print", action="store_true", dest="is_dry", help="print, and deploy nothing")
+    parser.add_argument("--guided", action="store_true", help="ask for the parameters of a new stage first")
     chosen = parser.parse_args(arguments)
+    template = read_template(root / "template.yaml")
+    if chosen.guided and (problem := add_stage(root / CONFIGURATION, template, chosen.stage)):
+        return _fail([problem])
     configuration = tomllib.loads((root / CONFIGURATION).read_text(encoding="utf-8"))
     if "deploy" not in configuration.get(chosen.stage, {}):
         stages = ", ".join(name for name, part in configuration.items() if isinstance(part, dict) and "deploy" in part)
-        return _fail([f"samconfig.toml has no stage {chosen.stage} with parameters of a deploy. It has: {stages}."])
-    template, parameters = read_template(root / "template.yaml"), parameters_of(configuration[chosen.stage])
+        return _fail(
+            [
+                f"samconfig.toml has no stage {chosen.stage} with parameters of a deploy. It has: {stages}.",
+                f"Add it: .venv/bin/python -m scripts.deploy {chosen.stage} --guided",
+            ]
+        )
+    parameters = parameters_of(configuration[chosen.stage])
     if problems := find_problems(template, parameters):
         return _fail(problems)
     settings = configuration[chosen.stage]["global"]["parameters"]
@@ -46,6 +57,23 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 0
     build(root, BUILD, ARCHITECTURE)
     return _deploy(chosen.stage, root)
+
+
+def add_stage(
+    file: Path, template: Mapping[str, Any], stage: str, *, read: Read = input, say: Say = print
+) -> str | None:
+    """Ask for the parameters of *stage* and append it to *file*. Return the problem if that is not possible."""
+    text = file.read_text(encoding="utf-8")
+    if not STAGE_NAME.fullmatch(stage):
+        return f"{stage} is no name of a stage. Expected lower-case letters, digits and hyphens."
+    if stage in tomllib.loads(text):
+        return f"samconfig.toml has the stage {stage} already. Edit it there."
+    try:
+        section = ask_section(template, stage, read=read, say=say)
+    except (EOFError, KeyboardInterrupt):
+        return "The questions were not answered. samconfig.toml is unchanged."
+    file.write_text(text + section, encoding="utf-8")
+    return None
 
 
 def parameters_of(stage: Mapping[str, Any]) -> dict[str, str]:

@@ -1,15 +1,18 @@
 """`make deploy` refuses what CloudFormation would refuse, and knows the price of each resource."""
 
 import re
-from collections.abc import Mapping
+import shutil
+import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 from ministack.services.cloudformation.engine import _check_rules_section, _evaluate_rules
 
-from scripts.deploy.__main__ import find_problems, main, parameters_of
+from scripts.deploy.__main__ import add_stage, find_problems, main, parameters_of
 from scripts.deploy.conditions import Decisions
 from scripts.deploy.costs import Prices, Resource, cost_month, list_resources
+from scripts.deploy.questions import questions
 from tests.given import REGION, ROOT
 from tests.members import for_each
 from tests.template.stacks import all_resources
@@ -101,6 +104,75 @@ def test_stage_is_split_into_parameters() -> None:
     stage = {"deploy": {"parameters": {"parameter_overrides": "Stage=staging UpgradeUrl=https://a.example/?b=c"}}}
 
     assert parameters_of(stage) == {"Stage": "staging", "UpgradeUrl": "https://a.example/?b=c"}
+
+
+# ----------------------------------------------------------------------------------------------------------- questions
+
+DEFAULTS = [""] * 20
+
+
+@pytest.fixture
+def samconfig(tmp_path: Path) -> Path:
+    return Path(shutil.copy(ROOT / "samconfig.toml", tmp_path))
+
+
+def added(samconfig: Path, stage: str, answers: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Answer the questions for *stage*. Return its parameters, and the printed lines."""
+    remaining, said = iter(answers), list[str]()
+
+    assert add_stage(samconfig, TEMPLATE, stage, read=lambda _: next(remaining), say=said.append) is None
+
+    return parameters_of(tomllib.loads(samconfig.read_text())[stage]), said
+
+
+def test_ten_questions_at_most_come_first() -> None:
+    asked = list(questions(TEMPLATE))
+
+    assert asked == list(TEMPLATE["Parameters"])[: len(asked)]
+    assert len(asked) <= 10
+
+
+def test_enter_takes_defaults_that_are_not_written_down(samconfig: Path) -> None:
+    parameters, _ = added(samconfig, "acme", DEFAULTS)
+
+    assert parameters == {"SecretsPrefix": "tenancy/acme", "CreateDataStores": "true"}
+    assert find_problems(TEMPLATE, parameters) == []
+
+
+def test_invalid_answer_is_asked_again(samconfig: Path) -> None:
+    answers = ["", "", "", "", "No Domain", "Acme.example", "acme.example", *DEFAULTS]
+
+    parameters, said = added(samconfig, "acme", answers)
+
+    assert parameters["BaseDomain"] == "acme.example"
+    assert "Expected no spaces, quotes or backslashes." in said
+    assert TEMPLATE["Parameters"]["BaseDomain"]["ConstraintDescription"] in said
+
+
+def test_stage_of_the_file_is_not_asked_again(samconfig: Path) -> None:
+    before = samconfig.read_text()
+
+    problem = add_stage(samconfig, TEMPLATE, "production", read=lambda _: "")
+
+    assert problem == "samconfig.toml has the stage production already. Edit it there."
+    assert samconfig.read_text() == before
+
+
+def test_unanswered_questions_change_nothing(samconfig: Path) -> None:
+    def end(_: str) -> str:
+        raise EOFError
+
+    before = samconfig.read_text()
+
+    problem = add_stage(samconfig, TEMPLATE, "acme", read=end)
+
+    assert problem == "The questions were not answered. samconfig.toml is unchanged."
+    assert samconfig.read_text() == before
+
+
+@pytest.mark.parametrize("stage", ["", "Acme", "a b", "a]", "1"])
+def test_name_of_a_stage_is_checked(samconfig: Path, stage: str) -> None:
+    assert "is no name of a stage" in str(add_stage(samconfig, TEMPLATE, stage, read=lambda _: ""))
 
 
 # -------------------------------------------------------------------------------------------------------------- prices
