@@ -58,5 +58,5 @@ bench: up  ## Print the figures of docs/performance.md
 build: .venv/.synced  ## Build the bundle for AWS (arm64) into .aws-sam/build
 	@$(RUN) scripts.build
 
-deploy: build  ## Deploy it with the parameters in samconfig.toml (STAGE=production for that stage)
-	@sam deploy --config-env $(or $(STAGE),default)
+deploy: .venv/.synced  ## Print what a deploy makes and costs, build and deploy it (STAGE=production for that stage)
+	@$(RUN) scripts.deploy $(or $(STAGE),staging)

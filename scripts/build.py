@@ -33,7 +33,7 @@ REQUIREMENTS = {
     Path("layers/dependencies/requirements.txt"): ("--no-default-groups",),
     Path("layers/saml/requirements.txt"): ("--only-group", "saml"),
 }
-INPUTS = ("template.yaml", "uv.lock", "functions", "layers", "scripts/build.py", "scripts/template.py")
+INPUTS = ("template.yaml", "stacks", "uv.lock", "functions", "layers", "scripts/build.py", "scripts/template.py")
 ARCHITECTURE = re.compile(r"(?m)(^  Architecture:\n(?:    .*\n)*?    Default: )\w+$")
 EXPORT = (
     *("export", "--frozen", "--no-cache"),

@@ -110,6 +110,7 @@ def _start(settings: StackSettings, launch: Launch, say: Say) -> None:
 
 def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addresses, say: Say) -> None:
     wanted = {
+        "Stage": "local",
         "Architecture": deployment.machine_architecture(),
         "SecretsPrefix": SECRETS_PREFIX,
         "AwsEndpointUrl": addresses.aws,

@@ -83,7 +83,7 @@ def test_start_api_keeps_the_authorizer_beside_a_preflight(tmp_path: Path) -> No
 
 
 def test_configuration_names_files_that_make_up_writes() -> None:
-    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["local"]
 
     invoke, start_api = (configuration[f"local_{name}"]["parameters"] for name in ("invoke", "start_api"))
 

@@ -47,6 +47,8 @@ def resolver(stack: str) -> Callable[[Any], str]:
                 return f"{stack}-{name}"
             case {"Fn::GetAtt": str(name)}:
                 return f"{stack}-{name}"
+            case {"Fn::If": [_, _, otherwise]}:
+                return resolve(otherwise)
         raise AssertionError(f"{value} is no name of a resource or stack")
 
     return resolve

@@ -14,7 +14,9 @@ LOGICAL_IDS = {
 }
 CUSTOM = {name: resource for name, resource in RESOURCES.items() if resource["Type"].startswith("Custom::")}
 SCHEDULED = [function for function in FOLDERS if events(function, "ScheduleV2")]
-BEHIND_CUSTOM_RESOURCES = [resource["Properties"]["ServiceToken"]["Fn::GetAtt"][:-4] for resource in CUSTOM.values()]
+BEHIND_CUSTOM_RESOURCES = list(
+    dict.fromkeys(resource["Properties"]["ServiceToken"]["Fn::GetAtt"][:-4] for resource in CUSTOM.values())
+)
 # Types with data, or with keys to data, that outlive the stack.
 KEPT = {"AWS::SQS::Queue", "AWS::KMS::Key", "AWS::S3::Bucket"}
 MAXIMUM_CLOUDFORMATION_RESOURCES = 500
@@ -35,8 +37,8 @@ def test_stack_stays_below_cloudformations_limit() -> None:
     assert len(transformed()) < MAXIMUM_CLOUDFORMATION_RESOURCES
 
 
-def test_deploys_migrate_and_make_the_first_token_keys() -> None:
-    assert BEHIND_CUSTOM_RESOURCES == ["Migrate", "TokenKeys"]
+def test_deploys_run_the_functions_that_prepare_stores_and_keys() -> None:
+    assert BEHIND_CUSTOM_RESOURCES == ["Migrate", "Bootstrap", "TokenKeys"]
 
 
 @pytest.mark.parametrize("function", [*BEHIND_CUSTOM_RESOURCES, *(LOGICAL_IDS[each] for each in SCHEDULED)])

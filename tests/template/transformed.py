@@ -2,37 +2,22 @@
 
 import re
 from collections.abc import Mapping
-from copy import deepcopy
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
-import boto3
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-
+from scripts.deploy.transform import transform
 from tests.given import REGION
 from tests.template.template import TEMPLATE
 
-# `sam deploy` uploads these and replaces each by an address in S3.
-UPLOADED: Final = ("CodeUri", "ContentUri", "DefinitionUri")
-PLACE: Final = "s3://bucket/key"
-
 
 @cache
-def _transformed_template() -> dict[str, Any]:
-    template = deepcopy(TEMPLATE)
-    for resource in template["Resources"].values():
-        for name in UPLOADED:
-            if name in resource.get("Properties", {}):
-                resource["Properties"][name] = PLACE
-    session = boto3.Session(region_name=REGION)
-    made: dict[str, Any] = Translator(None, Parser(), boto_session=session).translate(template, defaults())
-    return made
+def transformed_template() -> dict[str, Any]:
+    return transform(TEMPLATE, region=REGION)
 
 
 def transformed() -> dict[str, dict[str, Any]]:
     """Return the resources that the transform makes, by their logical ids."""
-    resources: dict[str, dict[str, Any]] = _transformed_template()["Resources"]
+    resources: dict[str, dict[str, Any]] = transformed_template()["Resources"]
     return resources
 
 
@@ -41,7 +26,7 @@ def deployed(**parameters: str) -> dict[str, Any]:
 
     Conditions are decided. References to resources stay.
     """
-    return _Conditions({**defaults(), **parameters}).decide(_transformed_template())
+    return _Conditions({**defaults(), **parameters}).decide(transformed_template())
 
 
 class _Conditions:
@@ -65,6 +50,8 @@ class _Conditions:
                 return self._holds(TEMPLATE["Conditions"][operands])
             case "Fn::Not":
                 return not self._holds(operands[0])
+            case "Fn::Or":
+                return any(self._holds(operand) for operand in operands)
             case "Fn::Equals":
                 return len({str(self._value(each)) for each in operands}) == 1
         raise ValueError(kind)

@@ -401,6 +401,13 @@ class AwsCallError(Exception):
         self.code = code
 
 
+class DeploymentError(Exception):
+    """A deploy cannot go on.
+
+    CloudFormation shows the text, so it has no secret and says what to do.
+    """
+
+
 class FetchFault(StrEnum):
     """The reason why a URL of a tenant was not fetched, or its DNS records were not found."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tenancy.rules.host_names import PlatformHosts
     from tenancy.stores.aws.certificates import DomainCertificates
     from tenancy.stores.aws.client import AwsClient
+    from tenancy.stores.aws.database_cluster import DatabaseCluster
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
     from tenancy.stores.aws.domain_executions import DomainExecutions
@@ -305,6 +306,12 @@ class Wiring:
         """The start of each call of the API in mails. Only the local stack has no TLS."""
         scheme = "https" if self.settings.aws_endpoint_url is None else "http"
         return f"{scheme}://{self.settings.api_host}/v1"
+
+    def database_cluster(self, cluster_id: str) -> "DatabaseCluster":
+        """Return the cluster of Aurora that the stack has made."""
+        from tenancy.stores.aws.database_cluster import DatabaseCluster
+
+        return DatabaseCluster(self.settings.region, cluster_id)
 
     @cached_property
     def event_bus(self) -> "EventBus":

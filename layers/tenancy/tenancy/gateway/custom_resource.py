@@ -8,21 +8,24 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tenancy.errors import Refusal
+from tenancy.errors import DeploymentError, Refusal
 from tenancy.gateway.serve import log_fault
 from tenancy.rules.access_tokens.token_keys import TokenKeysError
 from tenancy.rules.durations import CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS
 from tenancy.use_cases.schema.migrate import AuthorizerLoginError, MigrationChangedError
 
-ERRORS_WITH_SAFE_TEXT: Final = (Refusal, AuthorizerLoginError, MigrationChangedError, TokenKeysError)
+ERRORS_WITH_SAFE_TEXT: Final = (DeploymentError, Refusal, AuthorizerLoginError, MigrationChangedError, TokenKeysError)
 
 type Work = Callable[[], dict[str, Any]]
 
 
-def serve_custom_resource(event: Mapping[str, Any], physical_id: str, work: Work) -> dict[str, Any]:
+def serve_custom_resource(
+    event: Mapping[str, Any], physical_id: str, work: Work, *, undo: Work = dict
+) -> dict[str, Any]:
     """Do *work* and return its data. Report the result to CloudFormation if it sent the request.
 
-    A request to delete the resource changes nothing, because the data outlives the stack.
+    A request to delete the resource does *undo* instead. By default it changes nothing, because the data outlives the
+    stack.
 
     A failure is reported with the type of the error. The text is added only for our own errors, because the text of a
     driver's error may contain a password. Nothing is raised then, or Lambda would run the function two more times.
@@ -30,11 +33,8 @@ def serve_custom_resource(event: Mapping[str, Any], physical_id: str, work: Work
     Raises:
         Exception: *work* failed, and the function was invoked by hand, without CloudFormation.
     """
-    if event.get("RequestType") == "Delete":
-        _report(event, physical_id, "SUCCESS", {}, "")
-        return {}
     try:
-        data = work()
+        data = undo() if event.get("RequestType") == "Delete" else work()
     except Exception as error:
         if "ResponseURL" not in event:
             raise

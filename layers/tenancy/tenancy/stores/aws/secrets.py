@@ -24,6 +24,12 @@ JWKS: Final = "jwks"
 TOKEN_SIGNING_KEYS: Final = "token-signing-keys"  # noqa: S105 - the name of a secret
 TOKEN_PUBLIC_KEYS: Final = "token-public-keys"  # noqa: S105 - the name of a secret
 PLATFORM_KEY: Final = "platform-key"
+# User name and password of a role each, which the stack makes with CreateDataStores.
+OWNER_PASSWORD: Final = "owner-password"  # noqa: S105 - the name of a secret
+FUNCTIONS_PASSWORD: Final = "functions-password"  # noqa: S105 - the name of a secret
+PLATFORM_PASSWORD: Final = "platform-password"  # noqa: S105 - the name of a secret
+AUTHORIZER_PASSWORD: Final = "authorizer-password"  # noqa: S105 - the name of a secret
+REDIS_PASSWORD: Final = "redis-password"  # noqa: S105 - the name of a secret
 NO_VALUE: Final = "ResourceNotFoundException"
 VERSION_TAKEN: Final = "ResourceExistsException"
 VERSION_NAMESPACE: Final = UUID("5f0f4f8e-9f0a-4b86-8f0e-4d1d9b3b6a52")
@@ -113,6 +119,16 @@ class Secrets:
                 return StoredSecret()
             raise
         return StoredSecret(text=str(answer["SecretString"]), version=str(answer["VersionId"]))
+
+    def get_foreign_secret(self, arn: str) -> str:
+        """Return the secret *arn*, which is not under the prefix, as it is stored now.
+
+        Raises:
+            AwsCallError: the secret does not exist, or the function lacks the permission to read it.
+            UnavailableError: Secrets Manager is unreachable.
+        """
+        answer = self._aws.call("secretsmanager.GetSecretValue", {"SecretId": arn}, json_version=JSON_VERSION)
+        return str(answer["SecretString"])
 
     def put_secret(self, name: str, text: str) -> None:
         """Store a new value of the secret *name*, which the stack has created.

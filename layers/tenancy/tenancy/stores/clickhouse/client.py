@@ -33,6 +33,10 @@ TENANT_TABLES: Final = MappingProxyType(
     }
 )
 
+AUTHENTICATION_FAILED: Final = 516
+UNKNOWN_DATABASE: Final = 81
+# ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (its creation was rejected), no ACCESS_STORAGE_FOR_INSERTION
+ACCESS_REFUSALS: Final = frozenset({495, 497, 511, 514})
 PLATFORM_TABLES: Final = ("tombstones",)  # not read for tenants
 # A read in order merges one stream for each part of a table. Each stream reads at least one block. The first setting
 # allows no further streams. The second one makes a block as large as a granule. The third one lets a stream read no
@@ -71,6 +75,19 @@ def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS
         )
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse is unreachable.") from error
+
+
+def find_connection_problem(error: UnavailableError) -> str:
+    """Return why `connect` made no client, as the rest of a sentence about its secret."""
+    code = getattr(error.__cause__, "code", None)
+    if code == AUTHENTICATION_FAILED:
+        return "has a user or password that ClickHouse refuses"
+    if code == UNKNOWN_DATABASE:
+        return "names a database that ClickHouse does not have"
+    return (
+        f"leads to no ClickHouse that answers within {CLICKHOUSE_CONNECT_TIMEOUT_SECONDS} s with a valid certificate of"
+        " a public root"
+    )
 
 
 class TooManyRowsError(Exception):

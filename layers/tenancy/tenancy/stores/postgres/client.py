@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from tenancy.errors import UnavailableError
+from tenancy.errors import DeploymentError, UnavailableError
 from tenancy.rules.durations import (
     POSTGRES_CONNECT_TIMEOUT_SECONDS,
     POSTGRES_KEEPALIVE_SECONDS,
@@ -42,7 +42,7 @@ logger: Final = Logger()
 type Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class UnboundRoleError(Exception):
+class UnboundRoleError(DeploymentError):
     """Row-level security does not bind the role of the URL. The deployment is wrong."""
 
     def __init__(self, role: str, powers: Sequence[str]) -> None:
@@ -154,6 +154,19 @@ class Database:
         if self._connection.info.transaction_status in WITHIN_TRANSACTION:
             raise RuntimeError("Transactions do not nest.")
         return self._connection
+
+
+def find_connection_problem(error: UnavailableError) -> str:
+    """Return why `Database` opened no connection, as the rest of a sentence about its secret."""
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.OperationalError):
+        return "is no valid URL of PostgreSQL"
+    if cause.pgconn is not None and cause.pgconn.used_password:
+        return "has a user, password or database that PostgreSQL refuses"
+    return (
+        f"leads to no PostgreSQL that answers within {POSTGRES_CONNECT_TIMEOUT_SECONDS} s with a valid certificate of a"
+        " root in layers/certificates/aws-roots.pem"
+    )
 
 
 def _connect_bound(url: str, *, secret: str, as_owner: bool) -> Connection:

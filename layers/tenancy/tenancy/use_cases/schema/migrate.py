@@ -3,24 +3,46 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from tenancy.errors import AwsCallError, UnavailableError
+from tenancy.errors import AwsCallError, DeploymentError, UnavailableError
 from tenancy.rules.durations import TABLE_FIRST_PAUSE, TABLE_MAX_PAUSE
 from tenancy.rules.keys.api_keys import KeyType, find_key, generate_key
-from tenancy.stores.aws.secrets import PLATFORM_KEY, Secrets
-from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY, Secrets
+from tenancy.stores.clickhouse import client as clickhouse
+from tenancy.stores.clickhouse.client import Client, DatabaseError
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
+from tenancy.stores.postgres import client as postgres
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform import migrations as postgres_migrations
 from tenancy.stores.postgres.platform.migrations import TableInUseError
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 
+REQUIRED_ROLES: Final = ("tenancy_functions", "tenancy_platform", "tenancy_authorizer", "tenancy_lookup")
 LOCK_ATTEMPTS: Final = 20  # of at most 2 s for each table, with pauses of 128 s in all
+
+
+class UnusableStoreError(DeploymentError):
+    """The URL in a secret leads to no store that can be migrated."""
+
+    def __init__(self, secret: str, problem: str) -> None:
+        """Name the secret, its problem and the next step."""
+        super().__init__(f'The secret {secret} {problem}. See docs/operations.md, "Deploy". Then deploy again.')
+
+
+class MissingRolesError(DeploymentError):
+    """PostgreSQL lacks roles. Nothing was changed."""
+
+    def __init__(self, roles: Sequence[str]) -> None:
+        """Name the *roles* and the next step."""
+        super().__init__(
+            f"PostgreSQL lacks the roles {', '.join(roles)}. Make them as tenancy_owner, as docs/operations.md says"
+            ' ("Deploy"). Then deploy again.'
+        )
 
 
 class MigrationChangedError(Exception):
@@ -66,20 +88,51 @@ class AppliedMigrations:
 
 
 def prepare_databases(
-    owner_db: Database, authorizer_db: Database, client: Client, secrets: Secrets, folder: Path
+    owner_db: Database, authorizer_db: Database, connect: Callable[[], Client], secrets: Secrets, folder: Path
 ) -> AppliedMigrations:
     """Migrate both databases with the files in *folder*, then create the first platform key.
 
-    Idempotent.
+    Idempotent. *connect* opens ClickHouse.
 
     Raises:
+        UnusableStoreError, MissingRolesError: a secret, a server or the roles are not as expected. PostgreSQL was not
+            changed.
         AuthorizerLoginError: the operator has not made the role and the secret of *authorizer_db*. Nothing was changed.
         MigrationChangedError: an applied migration differs from its file. Nothing was changed.
     """
+    _require_roles(owner_db)
     _require_login(authorizer_db)
-    applied = migrate(owner_db, client, folder)
+    with closing(_connected(connect)) as client:
+        try:
+            applied = migrate(owner_db, client, folder)
+        except DatabaseError as error:
+            if getattr(error, "code", None) not in clickhouse.ACCESS_REFUSALS:
+                raise
+            raise UnusableStoreError(CLICKHOUSE, "has a user that may not make the tables of its database") from error
     ensure_platform_key(owner_db, secrets)
     return applied
+
+
+def _require_roles(owner_db: Database) -> None:
+    """Stop a deploy before its migrations grant rights to roles that do not exist."""
+    try:
+        with owner_db.transaction() as conn:
+            missing = postgres_migrations.list_missing_roles(conn, REQUIRED_ROLES)
+    except AwsCallError as error:
+        raise UnusableStoreError(OWNER_DATABASE, "is missing, or Migrate may not read it") from error
+    except UnavailableError as error:
+        raise UnusableStoreError(OWNER_DATABASE, postgres.find_connection_problem(error)) from error
+    if missing:
+        raise MissingRolesError(missing)
+
+
+def _connected(connect: Callable[[], Client]) -> Client:
+    try:
+        return connect()
+    except AwsCallError as error:
+        raise UnusableStoreError(CLICKHOUSE, "is missing, or Migrate may not read it") from error
+    except UnavailableError as error:
+        raise UnusableStoreError(CLICKHOUSE, clickhouse.find_connection_problem(error)) from error
 
 
 def _require_login(authorizer_db: Database) -> None:

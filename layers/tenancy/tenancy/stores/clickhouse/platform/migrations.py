@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tenancy.stores.clickhouse.client import Client, DatabaseError
+from tenancy.stores.clickhouse.client import ACCESS_REFUSALS, Client, DatabaseError
 
 CREATE_VERSIONS: Final = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -15,8 +15,6 @@ ACCESS_MANAGEMENT: Final = re.compile(
     r"(\s+|--[^\n]*\n)*((CREATE|ALTER|DROP)\s+(ROLE|USER|ROW\s+POLICY|SETTINGS\s+PROFILE|QUOTA)|GRANT|REVOKE)\b",
     re.IGNORECASE,
 )
-# ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (its creation was rejected), no ACCESS_STORAGE_FOR_INSERTION
-ACCESS_REFUSALS: Final = frozenset({495, 497, 511, 514})
 FIND_DATABASE_ENGINE: Final = "SELECT engine FROM system.databases WHERE name = currentDatabase()"
 # A table of a database with the engine Replicated exists on all replicas. Only its own engine replicates its rows.
 REPLICATED_FORMS: Final = (

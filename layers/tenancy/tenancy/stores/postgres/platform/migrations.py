@@ -1,10 +1,12 @@
 """The schema version of PostgreSQL. The owner role applies migrations, one runner at a time."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from psycopg import sql
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from tenancy.errors import DeploymentError
 from tenancy.stores.postgres.client import Connection
 
 CREATE_VERSIONS: Final = """
@@ -17,20 +19,35 @@ CREATE_VERSIONS: Final = """
 LOCK: Final = "SELECT pg_advisory_xact_lock(7236837201)"
 # While a statement waits for the lock of a table, later statements on the table wait behind it. So it gives up soon.
 LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '2s'"
+LIST_MISSING_ROLES: Final = """
+    SELECT name FROM unnest(%s::text[]) AS name WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
+"""
 LIST_VERSIONS: Final = "SELECT version, digest FROM schema_migrations"
 INSERT_VERSION: Final = "INSERT INTO schema_migrations (version, name, digest) VALUES (%s, %s, %s)"
 
 
-class TableInUseError(Exception):
+class TableInUseError(DeploymentError):
     """A long transaction uses a table that a migration changes.
 
     PostgreSQL is unchanged.
     """
 
+    def __init__(self) -> None:
+        """Name the next step."""
+        super().__init__(
+            "A long transaction uses a table of PostgreSQL that a migration changes. PostgreSQL is unchanged. End the"
+            " transaction (pg_stat_activity shows it), then deploy again."
+        )
+
 
 def lock_migrations(conn: Connection) -> None:
     """Wait for other runners, and keep them waiting until the transaction ends."""
     conn.execute(LOCK)
+
+
+def list_missing_roles(conn: Connection, names: Sequence[str]) -> list[str]:
+    """Return those of *names* that are no roles."""
+    return [name for (name,) in conn.execute(LIST_MISSING_ROLES, (list(names),)).fetchall()]
 
 
 def list_versions(conn: Connection) -> dict[int, str]:
