@@ -97,11 +97,12 @@ def run_replay(
 
 @contextmanager
 def _opened(source: Databases, name: str) -> Iterator[Databases]:
+    def connect_as(role: str) -> Database:
+        url = source.servers.postgres_url(role, name)
+        return Database(lambda: url, as_owner=role == postgres.OWNER)
+
     roles = (postgres.OWNER, postgres.FUNCTIONS, postgres.PLATFORM, postgres.AUTHORIZER)
-    urls = [source.servers.postgres_url(role, name) for role in roles]
-    owner, functions, platform, authorizer = (
-        Database(lambda url=url: url, as_owner=number == 0) for number, url in enumerate(urls)
-    )
+    owner, functions, platform, authorizer = map(connect_as, roles)
     opened = replace(source, name=name, owner=owner, functions=functions, platform=platform, authorizer=authorizer)
     try:
         yield opened
@@ -112,4 +113,4 @@ def _opened(source: Databases, name: str) -> Iterator[Databases]:
 
 def _execute(url: str, statement: str, *names: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type] # the constants above
+        conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
