@@ -22,6 +22,7 @@ def batch_of(number: int, *, devices: int = 5) -> list[dict[str, Any]]:
             "event_type": "purchase",
             "event_name": "Order Completed",
             "device_id": f"device-{index % devices}",
+            "platform": "web",
             "event_timestamp": now,
             "event_id": secrets.token_hex(8),
             "revenue": "1.25",

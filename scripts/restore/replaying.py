@@ -120,16 +120,17 @@ def _report(done: Replay, wrong: list[str], say: Say) -> None:
     if not wrong:
         say("all audit logs verify")
     say(
-        f"replayed: {done.organizations} organizations and {done.subjects} subjects are erased, {done.keys} keys have "
-        f"ended, the sessions of {done.tokens} organizations have ended"
+        f"replayed: {done.organizations} organizations and {done.subjects} data subjects are erased, "
+        f"{done.keys} keys have ended"
     )
 
 
 def _variables(stack: str) -> dict[str, str]:
     """Return the variables of the deployed function, with the caller's region."""
     make: Any = boto3.client
+    region = boto3.Session().region_name or ""
     resource = make("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=FUNCTION)
     name = resource["StackResourceDetail"]["PhysicalResourceId"]
     configured = make("lambda").get_function_configuration(FunctionName=name)
     variables: dict[str, str] = configured["Environment"]["Variables"]
-    return {**variables, "AWS_REGION": os.environ.get("AWS_REGION", "")}
+    return {**variables, "AWS_REGION": region}
