@@ -6,7 +6,7 @@ so nothing is served from these databases before the replay is done.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -43,14 +43,18 @@ PENDING_PAUSE_SECONDS: Final = 10.0
 type Say = Callable[[str], None]
 
 
-def replay_register(stack: str, secrets_prefix: str, say: Say) -> list[str]:
-    """Replay the register of *stack*, and return what is wrong with the audit logs of the restored databases.
+def settings_of(stack: str, secrets_prefix: str) -> Settings:
+    """Return the settings of the deployed *stack*, with the restored databases of *secrets_prefix*."""
+    os.environ.setdefault("PGSSLROOTCERT", str(ROOTS))
+    return Settings.from_env(*VARIABLES, environ={**_variables(stack), "SECRETS_PREFIX": secrets_prefix})
+
+
+def replay_register(settings: Settings, say: Say) -> list[str]:
+    """Replay the register, and return what is wrong with the audit logs of the restored databases.
 
     Raises:
         Refusal, RowsLeftError: as for `replay`. Run it again.
     """
-    os.environ.setdefault("PGSSLROOTCERT", str(ROOTS))
-    settings = Settings.from_env(*VARIABLES, environ=_variables(stack) | {"SECRETS_PREFIX": secrets_prefix})
     wiring, stores = wire(settings)
     is_local = settings.aws_endpoint_url is not None
     changes = RegisterReader(settings.region, settings.register_bucket, path_style=is_local).read()
@@ -125,7 +129,7 @@ def _report(done: Replay, wrong: list[str], say: Say) -> None:
     )
 
 
-def _variables(stack: str) -> dict[str, str]:
+def _variables(stack: str) -> Mapping[str, str]:
     """Return the variables of the deployed function, with the caller's region."""
     make: Any = boto3.client
     region = boto3.Session().region_name or ""
