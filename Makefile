@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The environment is made anew when its interpreter is gone.
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)
 
-.PHONY: broken help up down demo test prove test-clickhouse test-sam test-upgrade lint openapi bench build deploy
+.PHONY: broken help up down demo test prove test-clickhouse test-sam test-upgrade drill lint openapi bench build deploy
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
@@ -41,6 +41,9 @@ test-sam: .venv/.synced  ## Run every function under `sam local invoke` (needs a
 
 test-upgrade: .venv/.synced  ## Upgrade a stack of the release before to the last commit, with its data
 	@$(RUN) scripts.upgrade
+
+drill: up  ## Back up the databases under load, restore them into a second stack, and erase and revoke again there
+	@$(RUN) scripts.restore drill
 
 lint: .venv/.synced  ## Check style, types, imports and the template
 	@ruff check --quiet && ruff format --check --quiet

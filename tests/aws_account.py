@@ -24,6 +24,7 @@ from tests.given import (
     EXPORTS_BUCKET,
     PLANS_PATH,
     REGION,
+    REGISTER_BUCKET,
     ROOT,
     SENDER,
     AwsAccount,
@@ -36,7 +37,7 @@ def make_account(moto_url: str) -> AwsAccount:
     """Reset moto, and make the queues, keys, plans, bucket and state machine of a stack."""
     moto_api_backend.reset()
     sesv2_backends[ACCOUNT][REGION].create_email_identity(SENDER, [], None, None)
-    for bucket in (EXPORTS_BUCKET, DEAD_LETTERS_BUCKET):
+    for bucket in (EXPORTS_BUCKET, DEAD_LETTERS_BUCKET, REGISTER_BUCKET):
         s3_backends[ACCOUNT]["aws"].create_bucket(bucket, REGION)
     return AwsAccount(
         endpoint_url=moto_url,
@@ -49,6 +50,7 @@ def make_account(moto_url: str) -> AwsAccount:
         encryption_key_id=_make_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
         exports_bucket=EXPORTS_BUCKET,
         dead_letters_bucket=DEAD_LETTERS_BUCKET,
+        register_bucket=REGISTER_BUCKET,
         plan_ids={plan.value: _make_plan(plan) for plan in UsagePlan},
         state_machine_arn=_make_state_machine(),
     )

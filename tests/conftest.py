@@ -38,6 +38,7 @@ from tenancy.stores.aws.executions import Executions
 from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.mail import Mailer
+from tenancy.stores.aws.register import Register
 from tenancy.stores.clickhouse.client import Client, connect
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
@@ -64,6 +65,7 @@ from tests.given import (
     provision,
 )
 from tests.moto_in_process import answered_in_process
+from tests.registers import new_register
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
@@ -238,9 +240,15 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
 
 
 @pytest.fixture
-def targets(aws: AwsAccount, counters: Redis, moto_url: str) -> OutboxTargets:
+def register(aws: AwsAccount) -> Register:  # noqa: ARG001 - its account
+    return new_register()
+
+
+@pytest.fixture
+def targets(aws: AwsAccount, counters: Redis, register: Register, moto_url: str) -> OutboxTargets:
     return OutboxTargets(
         redis=counters,
+        register=register,
         gateway_keys=GatewayKeys(REGION, PLANS_PATH),
         mailer=Mailer(REGION, SENDER),
         event_bus=EventBus(AwsClient("events", REGION, moto_url), STACK_NAME),

@@ -35,6 +35,7 @@ PLANS_PATH = f"/{STACK_NAME}/usage-plans"
 PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be slow
 EXPORTS_BUCKET = "exports"
 DEAD_LETTERS_BUCKET = "dead-letters"
+REGISTER_BUCKET = "register"
 SENDER = "no-reply@attribution.localhost"
 API_URL = "https://sdk.attribution.example/v1"
 NO_OVERRIDES: Overrides = {}
@@ -109,6 +110,7 @@ class AwsAccount:
     encryption_key_id: str
     exports_bucket: str
     dead_letters_bucket: str
+    register_bucket: str
     plan_ids: dict[str, str]
     state_machine_arn: str
 

@@ -40,6 +40,7 @@ settings = Settings.from_env(
     "EXPORTS_BUCKET",
     "HOSTED_ZONE_ID",
     "RECOUNT_AFTER_SECONDS",
+    "REGISTER_BUCKET",
     "SIGNING_KEY_ID",
 )
 wiring = Wiring(settings)
@@ -52,6 +53,7 @@ erasure_stores = ErasureStores(
     exports=wiring.exports,
     dead_letters=wiring.dead_letter_objects,
     domains=wiring.domain_stores,
+    register=wiring.register,
 )
 
 

@@ -62,11 +62,17 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env(
-    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL"
+    "API_HOST",
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "REDIS_PATIENCE_MS",
+    "REGISTER_BUCKET",
+    "SEALING_KEY_ID",
+    "UPGRADE_URL",
 )
 wiring = Wiring(settings)
-platform_db, encryptor = wiring.platform_database, wiring.encryptor
-targets = OutboxTargets(redis=wiring.publication_redis)
+platform_db, encryptor, register = wiring.platform_database, wiring.encryptor, wiring.register
+targets = OutboxTargets(redis=wiring.publication_redis, register=register)
 app = api()
 
 
@@ -269,6 +275,7 @@ def rotate_key_of_platform(
     rotation = rotate_platform_key(
         platform_db,
         encryptor,
+        register,
         platform_key_id,
         (body or RotationBody()).overlap,
         actor_of(request_of(app), operator_of(app)),
@@ -284,7 +291,7 @@ def rotate_key_of_platform(
 def revoke_platform_key(platform_key_id: Id) -> Response[str]:
     """Revoke a platform key."""
     actor = actor_of(request_of(app), operator_of(app))
-    revoke_key_of_platform(platform_db, platform_key_id, actor, now=datetime.now(UTC))
+    revoke_key_of_platform(platform_db, register, platform_key_id, actor, now=datetime.now(UTC))
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 

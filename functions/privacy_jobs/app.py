@@ -18,7 +18,7 @@ from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_privac
 from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env("DEAD_LETTERS_BUCKET", "ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET")
+settings = Settings.from_env("DEAD_LETTERS_BUCKET", "ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET", "REGISTER_BUCKET")
 wiring = Wiring(settings)
 stores = PrivacyJobStores(
     platform_db=wiring.platform_database,
@@ -27,6 +27,7 @@ stores = PrivacyJobStores(
     reader=wiring.clickhouse_reader(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
     exports=wiring.exports,
     dead_letters=wiring.dead_letter_objects,
+    register=wiring.register,
     writer_wait=settings.writer_wait,
 )
 

@@ -32,12 +32,13 @@ from tenancy.use_cases.schedule.roll_up import RollUp
 from tenancy.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(Settings.from_env("FETCH_FUNCTION", "SIGNING_KEY_ID"))
+wiring = Wiring(Settings.from_env("FETCH_FUNCTION", "REGISTER_BUCKET", "SIGNING_KEY_ID"))
 stores = HourlyStores(
     platform_db=wiring.platform_database,
     client=wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
     redis=wiring.redis(timeout_seconds=ROLL_UP_REDIS_TIMEOUT_SECONDS),
     signer=wiring.signer,
+    register=wiring.register,
     fetcher=wiring.fetcher,
     find_certificates=lambda: wiring.certificates,
 )

@@ -29,6 +29,7 @@ settings = Settings.from_env(
     "DOMAINS_MACHINE_ARN",
     "EXPORTS_BUCKET",
     "MAIL_FROM",
+    "REGISTER_BUCKET",
     "STATE_MACHINE_ARN",
     "UPGRADE_URL",
     "USAGE_PLANS_PATH",
@@ -38,6 +39,7 @@ platform_db = wiring.platform_database
 redis = wiring.redis(timeout_seconds=SWEEP_REDIS_TIMEOUT_SECONDS)
 targets = OutboxTargets(
     redis=redis,
+    register=wiring.register,
     gateway_keys=wiring.gateway_keys,
     mailer=wiring.mailer,
     event_bus=wiring.event_bus,

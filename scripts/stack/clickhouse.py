@@ -7,13 +7,15 @@ from scripts.stack.processes import Launch
 from scripts.stack.settings import StackSettings
 
 NAME = "clickhouse"
+BACKUPS = "backups"
 READY_SECONDS = 180.0
 CONNECT_SECONDS = 10.0
 
 
 def prepare(settings: StackSettings, *, port: int) -> Launch:
     """Return how to start the front on *port*."""
-    command = [sys.executable, "-m", "scripts.stack.clickhouse_front", "--path", str(settings.directory / NAME)]
+    folders = ["--path", str(settings.directory / NAME), "--backups", str(settings.directory / BACKUPS)]
+    command = [sys.executable, "-m", "scripts.stack.clickhouse_front", *folders]
     return Launch(
         name=NAME,
         command=[*command, "--port", str(port), "--host", settings.single_host],

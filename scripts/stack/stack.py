@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -84,14 +84,31 @@ def status(settings: StackSettings) -> dict[str, str | None]:
 
 def start_all(settings: StackSettings, ports: Mapping[str, int], credentials: Credentials, say: Say) -> None:
     """Start the parts that do not serve, and create the missing database and roles."""
-    launches = [
+    _start_parts(settings, [*_stores(settings, ports, credentials), aws.prepare(settings, ports)], say)
+    _create_database(settings, ports, credentials)
+
+
+def start_stores(settings: StackSettings, ports: Mapping[str, int], credentials: Credentials, say: Say) -> None:
+    """Start the databases and Redis alone, without AWS and the API, and create the missing database and roles."""
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    _start_parts(settings, _stores(settings, ports, credentials), say)
+    _create_database(settings, ports, credentials)
+
+
+def _stores(settings: StackSettings, ports: Mapping[str, int], credentials: Credentials) -> list[Launch]:
+    return [
         postgres.prepare(settings, port=ports[postgres.NAME], credentials=credentials),
         valkey.prepare(settings, port=ports[valkey.NAME], password=credentials.valkey),
         clickhouse.prepare(settings, port=ports[clickhouse.NAME]),
-        aws.prepare(settings, ports),
     ]
+
+
+def _start_parts(settings: StackSettings, launches: Sequence[Launch], say: Say) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda launch: _start(settings, launch, say), launches))
+
+
+def _create_database(settings: StackSettings, ports: Mapping[str, int], credentials: Credentials) -> None:
     superuser = postgres.superuser_url(settings, port=ports[postgres.NAME], credentials=credentials)
     postgres.create_database(superuser, credentials)
 

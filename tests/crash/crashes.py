@@ -106,6 +106,7 @@ def process(max_changes: int | None = None) -> Iterator[Process]:
         _intercept(patch, running, BaseClient, "_make_api_call", _aws_call)
         _intercept(patch, running, AwsClient, "call", _small_aws_call)
         _intercept(patch, running, AwsClient, "invoke", _invoke)
+        _intercept(patch, running, AwsClient, "put_new", _put_new)
         _intercept(patch, running, RedisConnection, "call", _redis_call)
         _intercept(patch, running, HttpSyncBackend, "request", _clickhouse_call)
         _intercept_postgres(patch, running)
@@ -124,6 +125,10 @@ def _small_aws_call(_client: object, target: str, *_: object) -> tuple[str, bool
 
 def _invoke(*_: object) -> tuple[str, bool]:
     return "AWS Invoke", False  # of `fetch`, which has no rights
+
+
+def _put_new(*_: object) -> tuple[str, bool]:
+    return "AWS PutObject", True
 
 
 def _redis_call(_connection: object, commands: bytes, replies: int, _deadline: float) -> tuple[str, bool]:

@@ -14,6 +14,7 @@ from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.durations import MIN_OWN_OVERLAP, PUBLICATION_CLAIM_TIME
 from tenancy.rules.keys.managed_keys import KeyKind, NewKey
+from tenancy.rules.register import digest_of
 from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.encryptor import Encryptor
@@ -31,6 +32,7 @@ from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization, tenant_of
+from tests.registers import read_register
 
 WANTED = WantedKey(kind=KeyKind.SECRET, name="Billing", app_id=None, scopes=None, expires_at=None)
 COUNT_ACTIONS = "SELECT count(*) FROM audit_log WHERE organization_id = %s AND action = %s"
@@ -106,6 +108,12 @@ class Client:
         return self.gate.admit(replace(tenant_of(self.acme), credential_id=key_id), now=NOW).verdict
 
 
+def is_registered(client: Client, key_id: UUID) -> bool:
+    """Whether a restore would end the key again."""
+    ends = read_register().key_ends.get(digest_of(client.organization_id), {})
+    return digest_of(client.organization_id, key_id) in ends
+
+
 type NewClient = Callable[[], Client]
 
 
@@ -165,6 +173,7 @@ def test_crashed_rotation_makes_one_key(new_client: NewClient, databases: Databa
         assert len(keys) == 3, crash
         assert keys[client.acme.secret_key_id] == [True, client.answers[0].new.id], crash
         assert client.verdict(client.acme.secret_key_id) is AdmissionVerdict.UNAUTHENTICATED, crash
+        assert is_registered(client, client.acme.secret_key_id), crash
         found = authenticate_key(databases.authorizer, client.answers[0].new.key, now=NOW)
         assert found.caller.credential_id == client.answers[0].new.id
         crashed += 1
@@ -211,6 +220,7 @@ def test_crashed_revocation_bites_after_the_next_step(
         is_revoked = done or next_step == "client"
         expected = AdmissionVerdict.UNAUTHENTICATED if is_revoked else AdmissionVerdict.ADMITTED
         assert client.verdict(client.acme.secret_key_id) is expected, crash
+        assert is_registered(client, client.acme.secret_key_id) is bool(is_revoked), crash
         crashed += 1
     assert crashed > 2
 
@@ -234,6 +244,7 @@ def test_crashed_deletion_of_an_app_revokes_its_keys(
         require_actions(aftermath, crash, "app.deleted", 1)
         require_actions(aftermath, crash, "key.revoked", 1)
         assert client.verdict(client.acme.write_key_id) is AdmissionVerdict.UNAUTHENTICATED, crash
+        assert is_registered(client, client.acme.write_key_id), crash
         assert client.verdict(client.acme.secret_key_id) is AdmissionVerdict.ADMITTED, crash
         crashed += 1
     assert crashed > 2

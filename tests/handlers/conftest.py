@@ -106,6 +106,15 @@ def invocations_url(aws: AwsAccount, names: NameServer, reachable_provider: Prov
         yield url
 
 
+def buckets_of(aws: AwsAccount) -> dict[str, str]:
+    """Return the variables with the names of buckets."""
+    return {
+        "DEAD_LETTERS_BUCKET": aws.dead_letters_bucket,
+        "EXPORTS_BUCKET": aws.exports_bucket,
+        "REGISTER_BUCKET": aws.register_bucket,
+    }
+
+
 @pytest.fixture
 def start(
     aws: AwsAccount,
@@ -137,7 +146,6 @@ def start(
         "AUDIT_QUEUE_URL": aws.audit_queue_url,
         "AUDIT_DEAD_LETTERS_URL": aws.audit_dead_letters_url,
         "REJECTED_CALLS_URL": aws.rejected_calls_url,
-        "DEAD_LETTERS_BUCKET": aws.dead_letters_bucket,
         "SIGNING_KEY_ID": aws.signing_key_id,
         "SEALING_KEY_ID": aws.encryption_key_id,
         "SSO_KEY_ID": aws.encryption_key_id,
@@ -148,7 +156,7 @@ def start(
         "DELETION_GRACE_SECONDS": str(30 * 24 * 3600),
         "ERASURE_QUIET_SECONDS": "0",
         "RECOUNT_AFTER_SECONDS": "60",
-        "EXPORTS_BUCKET": aws.exports_bucket,
+        **buckets_of(aws),
         "REDIS_PATIENCE_MS": str(int(PATIENCE_SECONDS * 1000)),
         "FETCH_FUNCTION": "tenancy-test-Fetch",
     }

@@ -10,6 +10,7 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.register import Register
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
@@ -29,7 +30,9 @@ def delete(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 
 @pytest.fixture
-def platform(databases: Databases, counters: Redis, targets: OutboxTargets, aws: AwsAccount) -> Platform:
+def platform(
+    databases: Databases, counters: Redis, targets: OutboxTargets, register: Register, aws: AwsAccount
+) -> Platform:
     erasure_stores = ErasureStores(
         platform_db=databases.platform,
         client=lambda: databases.clickhouse,
@@ -38,6 +41,7 @@ def platform(databases: Databases, counters: Redis, targets: OutboxTargets, aws:
         exports=Exports(REGION, aws.exports_bucket, path_style=True),
         dead_letters=DeadLetterObjects(REGION, aws.dead_letters_bucket, path_style=True),
         domains=domain_stores(databases),
+        register=register,
     )
     signer = Signer(AwsClient("kms", REGION, aws.endpoint_url), aws.signing_key_id)
     return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)

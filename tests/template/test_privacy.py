@@ -31,7 +31,7 @@ def test_objects_are_encrypted(bucket: str) -> None:
 
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_objects_are_refused_without_tls(bucket: str) -> None:
-    [statement] = POLICIES[bucket]["Statement"]
+    statement = POLICIES[bucket]["Statement"][0]
 
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws.signature import AwsCredentials, PostSigner
+from tenancy.stores.aws.signature import AwsCredentials, RequestSigner
 
 HEADER_TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
@@ -34,7 +34,7 @@ def test_signature_is_botocores(
     moment = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
     credentials = AwsCredentials(access_key_id="AKIDEXAMPLE", secret_access_key=secret, session_token=token)
-    signer = PostSigner(headers, credentials, host=host, region=region, service=service)
+    signer = RequestSigner(headers, credentials, host=host, region=region, service=service)
 
     lines = [signer.header_lines(body, at_seconds=moment.timestamp()) for _ in range(2)]
 
@@ -48,12 +48,12 @@ def test_signature_is_botocores(
 def test_signature_follows_time_and_body() -> None:
     credentials = AwsCredentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret", session_token=None)
     host, place = "sqs.eu-central-1.amazonaws.com", {"region": "eu-central-1", "service": "sqs"}
-    kept = PostSigner({}, credentials, host=host, **place)
+    kept = RequestSigner({}, credentials, host=host, **place)
     calls = [(body, seconds) for body in (b"", b"1") for seconds in (0.9, 1.0, 86_399.0, 86_400.0)]
 
     lines = [kept.header_lines(body, at_seconds=seconds) for body, seconds in calls]
 
-    fresh = [PostSigner({}, credentials, host=host, **place) for _ in calls]
+    fresh = [RequestSigner({}, credentials, host=host, **place) for _ in calls]
     assert lines == [
         each.header_lines(body, at_seconds=seconds) for each, (body, seconds) in zip(fresh, calls, strict=True)
     ]

@@ -13,6 +13,7 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.register import Register
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
@@ -94,7 +95,9 @@ def people(databases: Databases, counters: Redis, targets: OutboxTargets) -> Peo
 
 
 @pytest.fixture
-def platform(databases: Databases, counters: Redis, targets: OutboxTargets, signer: Signer) -> Platform:
+def platform(
+    databases: Databases, counters: Redis, targets: OutboxTargets, signer: Signer, register: Register
+) -> Platform:
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
     erasure_stores = ErasureStores(
         platform_db=databases.platform,
@@ -104,5 +107,6 @@ def platform(databases: Databases, counters: Redis, targets: OutboxTargets, sign
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
         dead_letters=DeadLetterObjects(REGION, DEAD_LETTERS_BUCKET, path_style=True),
         domains=domain_stores(databases),
+        register=register,
     )
     return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)

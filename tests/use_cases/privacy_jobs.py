@@ -41,6 +41,7 @@ from tenancy.use_cases.usage.meter import record_usage
 from tests.brand_images import png_of
 from tests.given import DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of
 from tests.handlers.functions import superuser
+from tests.registers import new_register
 from tests.use_cases.admitting import NOW
 from tests.use_cases.storing import store
 
@@ -77,6 +78,7 @@ def stores_of(databases: Databases, *, writer_wait: timedelta = timedelta()) -> 
         reader=lambda: databases.clickhouse,
         exports=EXPORTS,
         dead_letters=DEAD_LETTERS,
+        register=new_register(),
         writer_wait=writer_wait,
     )
 

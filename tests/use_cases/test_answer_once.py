@@ -31,6 +31,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
+from tests.registers import new_register
 
 AT_ONCE = 12
 DAY = IDEMPOTENT_ANSWER_RETENTION
@@ -188,7 +189,9 @@ def test_last_platform_keys_cannot_be_revoked_at_once(
         for _ in range(AT_ONCE)
     ]
 
-    answers = at_once(databases, aws, lambda stores: revoke_key_of_platform(stores[0], made.pop(), OPERATOR, now=NOW))
+    answers = at_once(
+        databases, aws, lambda stores: revoke_key_of_platform(stores[0], new_register(), made.pop(), OPERATOR, now=NOW)
+    )
 
     assert Counter(type(answer) for answer in answers) == {type(None): AT_ONCE - 1, ConflictError: 1}
     assert count(databases, "SELECT count(*) FROM platform_keys WHERE revoked_at IS NULL") == 1

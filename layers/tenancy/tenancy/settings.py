@@ -49,6 +49,7 @@ class Settings:
     audit_dead_letters_url: str
     rejected_calls_url: str
     dead_letters_bucket: str
+    register_bucket: str
     platform_gateway_key: str
     usage_plans_path: str
     audit_queue_url: str
@@ -174,6 +175,7 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "AUDIT_DEAD_LETTERS_URL": ("audit_dead_letters_url", str),
         "REJECTED_CALLS_URL": ("rejected_calls_url", str),
         "DEAD_LETTERS_BUCKET": ("dead_letters_bucket", str),
+        "REGISTER_BUCKET": ("register_bucket", str),
         "PLATFORM_GATEWAY_KEY": ("platform_gateway_key", str),
         "USAGE_PLANS_PATH": ("usage_plans_path", str),
         "AUDIT_QUEUE_URL": ("audit_queue_url", str),

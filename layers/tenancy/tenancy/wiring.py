@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.gateway_keys import GatewayKeys
     from tenancy.stores.aws.mail import Mailer
     from tenancy.stores.aws.redrive_queue import RedriveQueue
+    from tenancy.stores.aws.register import Register
     from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
     from tenancy.stores.aws.secrets import Secrets
     from tenancy.stores.aws.sender_identities import SenderIdentities
@@ -239,6 +240,13 @@ class Wiring:
 
         path_style = self.settings.aws_endpoint_url is not None
         return Exports(self.settings.region, self.settings.exports_bucket, path_style=path_style)
+
+    @cached_property
+    def register(self) -> "Register":
+        """The register of erasures and ended keys."""
+        from tenancy.stores.aws.register import Register
+
+        return Register(self._aws("s3"), self.settings.register_bucket)
 
     @cached_property
     def export_links(self) -> "ExportLinks":

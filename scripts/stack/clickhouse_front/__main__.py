@@ -147,13 +147,14 @@ def main() -> None:
     """Serve until SIGTERM, then give the data path back."""
     parser = argparse.ArgumentParser(description="Serve an embedded ClickHouse over HTTP.")
     parser.add_argument("--path", type=Path, required=True, help="where the data lives; made if it is not there")
+    parser.add_argument("--backups", type=Path, help="the folder of BACKUP and RESTORE; none without it")
     parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
     try:
-        engine = Engine(arguments.path.resolve())
+        engine = Engine(arguments.path.resolve(), arguments.backups and arguments.backups.resolve())
         front = Front((arguments.host, arguments.port), engine)
     except (OSError, RuntimeError) as error:
         sys.exit(f"cannot serve {arguments.path} (is it served already?) on port {arguments.port}: {error}")

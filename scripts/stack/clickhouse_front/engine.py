@@ -45,13 +45,13 @@ class Reply:
 class Engine:
     """An open data path, which no other process can open meanwhile."""
 
-    def __init__(self, path: Path) -> None:
-        """Open *path*, which is made if it is not there.
+    def __init__(self, path: Path, backups: Path | None = None) -> None:
+        """Open *path*, which is made if it is not there. BACKUP and RESTORE may use the folder *backups*.
 
         Raises:
             RuntimeError: the path cannot be opened.
         """
-        self._path = str(path)
+        self._path = str(path) if backups is None else f"{path}?backups.allowed_path={backups}/"
         self._keeper = connect(self._path)  # the engine lives as long as its last connection
         row: bytes = self._keeper.query("SELECT version(), timezone()", "TabSeparated").bytes()
         self.version, self.time_zone = row.decode().split()

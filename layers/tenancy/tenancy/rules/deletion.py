@@ -26,6 +26,7 @@ EXPIRES_WITHIN: Final[Mapping[str, timedelta]] = MappingProxyType(
         "messages in queues and dead-letter queues, which are discarded instead of loaded": timedelta(days=14),
         "log lines and traces, which contain ids only": timedelta(days=32),
         "write-ahead log of PostgreSQL, and snapshots and backups of all databases": timedelta(days=35),
+        "digests in the register of erasures, which is replayed after a restore": timedelta(days=73),
         "execution histories of Step Functions, which contain ids only": timedelta(days=92),
     }
 )

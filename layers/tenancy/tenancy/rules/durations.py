@@ -208,6 +208,10 @@ ERASURE_NEXT_PASS_AFTER: Final = PRIVACY_JOB_CLAIM_TIME + SETTLING_TIME
 ERASURE_LATER_PASS_INTERVAL: Final = ONE_DAY
 SUBJECT_DIGEST_RETENTION: Final = timedelta(days=30)  # a queue keeps a message for 14 days, 14 more if redriven
 
+# Restores
+BACKUP_RETENTION: Final = timedelta(days=35)  # of the oldest backup of a database (docs/operations.md)
+REGISTER_RETENTION: Final = 2 * BACKUP_RETENTION  # time for a restore of the oldest backup; the bucket's lifecycle
+
 # Deletions of organizations
 LAST_MAIL_RETENTION: Final = timedelta(hours=23)  # less than a day: the recount, a day after the erasure, deletes it
 CERTIFICATE_RETRY_WINDOW: Final = timedelta(hours=1)  # a retry of the task within this time signs no second certificate

@@ -1,11 +1,12 @@
 """A small AWS client: the JSON protocol over one kept connection.
 
-An import of boto3 takes longer than all other imports of ingest (docs/performance.md). boto3 is used for S3, SES, API
-Gateway and the Parameter Store.
+An import of boto3 takes longer than all other imports of ingest (docs/performance.md). boto3 is used for SES, API
+Gateway, the Parameter Store and all calls of S3 but one.
 """
 
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ import msgspec
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS
 from tenancy.stores.aws.connection import Connection
-from tenancy.stores.aws.signature import AwsCredentials, PostSigner
+from tenancy.stores.aws.signature import AwsCredentials, RequestSigner
 
 SERVER_ERROR: Final = 500
 # Refusals that pass by themselves: "Common error types" of the services, and "RequestThrottled" of SQS.
@@ -45,7 +46,7 @@ class AwsClient:
         self._region = region
         self._host = url.netloc
         self._connection = Connection(url, timeout_seconds)
-        self._signers: dict[tuple[str, ...], PostSigner] = {}
+        self._signers: dict[tuple[str, ...], RequestSigner] = {}
 
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
@@ -59,7 +60,7 @@ class AwsClient:
         body = msgspec.json.encode(document)
         headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
         try:
-            status, answer = self._post(self._signer((target, json_version), headers), body)
+            status, answer = self._send(self._signer((target, json_version), headers), body)
         except OSError as error:
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)
@@ -77,7 +78,7 @@ class AwsClient:
         signer = self._signer((path,), {"Content-Type": "application/json"}, path)
         try:
             if is_idempotent:
-                status, answer = self._post(signer, body)
+                status, answer = self._send(signer, body)
             else:
                 self.close()
                 lines = signer.header_lines(body, at_seconds=time.time())
@@ -88,18 +89,36 @@ class AwsClient:
             raise UnavailableError(f"The AWS service {self._service} throttles its callers.")
         return self._parse(status, answer)
 
+    def put_new(self, path: str, body: bytes) -> bool:
+        """Store *body* at S3's *path*, and return whether there was no such object. An existing object stays.
+
+        Raises:
+            UnavailableError: S3 rejected the call, is unreachable, or another call stores the same object.
+        """
+        digest = sha256(body).hexdigest()
+        headers = {"Content-Type": "application/json", "If-None-Match": "*", "X-Amz-Content-Sha256": digest}
+        place = {"region": self._region, "service": self._service}
+        signer = RequestSigner(headers, AwsCredentials.from_env(), host=self._host, path=path, method="PUT", **place)
+        try:
+            status, _ = self._send(signer, body, "PUT")
+        except OSError as error:
+            raise UnavailableError("S3 is unreachable.") from error
+        if status not in {HTTPStatus.OK, HTTPStatus.PRECONDITION_FAILED}:
+            raise UnavailableError(f"S3 did not store the object: it answered with status {status}.")
+        return status == HTTPStatus.OK
+
     def close(self) -> None:
         """Close the connection. The next call opens a new one."""
         self._connection.close()
 
-    def _post(self, signer: PostSigner, body: bytes) -> tuple[int, bytes]:
+    def _send(self, signer: RequestSigner, body: bytes, method: str = "POST") -> tuple[int, bytes]:
         lines = signer.header_lines(body, at_seconds=time.time())
         try:
-            return self._connection.post(lines, body, signer.path)
+            return self._connection.post(lines, body, signer.path, method=method)
         except ConnectionError:
-            return self._connection.post(lines, body, signer.path)
+            return self._connection.post(lines, body, signer.path, method=method)
 
-    def _signer(self, operation: tuple[str, ...], headers: Mapping[str, str], path: str = "/") -> PostSigner:
+    def _signer(self, operation: tuple[str, ...], headers: Mapping[str, str], path: str = "/") -> RequestSigner:
         """Return the signer of all calls of *operation*, whose *headers* and *path* are the same.
 
         It keeps the credentials: Lambda sets them in the environment once, when the process starts.
@@ -107,7 +126,7 @@ class AwsClient:
         signer = self._signers.get(operation)
         if signer is None:
             credentials, place = AwsCredentials.from_env(), {"region": self._region, "service": self._service}
-            signer = PostSigner(headers, credentials, host=self._host, path=path, **place)
+            signer = RequestSigner(headers, credentials, host=self._host, path=path, **place)
             self._signers[operation] = signer
         return signer
 

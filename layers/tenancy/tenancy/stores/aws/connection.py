@@ -32,8 +32,8 @@ class Connection:
         self._timeout_seconds = timeout_seconds
         self._socket: socket.socket | None = None
 
-    def post(self, header_lines: str, body: bytes, path: str = "/") -> tuple[int, bytes]:
-        """Send a POST of *path* with *header_lines*, each with its line end, and return status and body of the answer.
+    def post(self, header_lines: str, body: bytes, path: str = "/", *, method: str = "POST") -> tuple[int, bytes]:
+        """Send a request with *header_lines*, each with its line end, and return status and body of the answer.
 
         After an error the connection is closed, so that no answer is taken for that of a later call.
 
@@ -41,7 +41,7 @@ class Connection:
             ConnectionError: the server has closed the connection, perhaps before the call.
             OSError: the server is unreachable or too slow, or the answer is no HTTP/1.1 or has no length.
         """
-        head = f"POST {path} HTTP/1.1\r\n{header_lines}content-length: {len(body)}\r\n\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{header_lines}content-length: {len(body)}\r\n\r\n"
         is_kept = False
         try:
             opened = self._open()

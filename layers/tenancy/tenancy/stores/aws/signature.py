@@ -1,4 +1,4 @@
-"""Signatures of AWS, version 4: of posts without a query, and of links.
+"""Signatures of AWS, version 4: of requests without a query, and of links.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. botocore and the AWS CRT
 sign as well, but the import of either takes as long as half of all other imports of the authorizer.
@@ -49,8 +49,8 @@ class AwsCredentials:
             raise UnavailableError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set.") from error
 
 
-class PostSigner:
-    """Signs posts with the same *headers*. All parts of the text that differ only by day and target are made once."""
+class RequestSigner:
+    """Signs requests with the same *headers*. Parts of the text that do not depend on day and body are made once."""
 
     def __init__(
         self,
@@ -61,8 +61,9 @@ class PostSigner:
         region: str,
         service: str,
         path: str = "/",
+        method: str = "POST",
     ) -> None:
-        """Sign *headers*, *host*, *path*, the time and the body of each post.
+        """Sign *method*, *headers*, *host*, *path*, the time and the body of each request.
 
         *path* has no character that a URL encodes, and the values of *headers* have single spaces.
         """
@@ -73,7 +74,9 @@ class PostSigner:
         lines = sorted((name.lower(), value.strip()) for name, value in {**fixed, DATE_HEADER: PLACE}.items())
         self._names = ";".join(name for name, _ in lines)
         canonical_headers = "".join(f"{name}:{value}\n" for name, value in lines)
-        self._before_date, self._after_date = f"POST\n{path}\n\n{canonical_headers}\n{self._names}\n".rsplit(PLACE, 1)
+        self._before_date, self._after_date = f"{method}\n{path}\n\n{canonical_headers}\n{self._names}\n".rsplit(
+            PLACE, 1
+        )
         self._fixed_lines = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
         self._credentials = credentials
         self._place = region, service

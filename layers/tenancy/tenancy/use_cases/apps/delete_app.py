@@ -12,7 +12,7 @@ from tenancy.stores.postgres.api_keys import revoke_api_keys_of_app
 from tenancy.stores.postgres.apps import remove_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
-from tenancy.use_cases.keys.publish_keys import enqueue_key_publications, publish_keys
+from tenancy.use_cases.keys.publish_keys import enqueue_ended_keys, publish_keys
 from tenancy.use_cases.keys.revoke_key import KEY_REVOKED
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
@@ -47,5 +47,5 @@ def delete_app(
         insert_audit_record(conn, organization_id, AuditRecord.done(APP_DELETED, str(app_id), actor, now=now))
         for key_id in key_ids:
             insert_audit_record(conn, organization_id, AuditRecord.done(KEY_REVOKED, str(key_id), actor, now=now))
-        publications = enqueue_key_publications(conn, organization_id, key_ids, now=now)
+        publications = enqueue_ended_keys(conn, organization_id, key_ids, ends_at=now, now=now)
     return publish_keys(platform_db, targets, publications, now=now)

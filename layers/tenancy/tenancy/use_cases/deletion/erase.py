@@ -16,6 +16,7 @@ from tenancy.rules.durations import (
     ROLL_UP_LEASE_TIME,
 )
 from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.register import erased_organization
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
@@ -64,7 +65,8 @@ def place_tombstones(
 ) -> Deletion:
     """Place the tombstones in PostgreSQL and ClickHouse, after which no restore is possible.
 
-    From then on no request is served, no event is loaded and no row is rolled up for the organization.
+    From then on no request is served, no event is loaded and no row is rolled up for the organization. The register has
+    the erasure before any data is erased.
 
     Raises:
         OvertakenError: the organization was restored, or deleted again.
@@ -80,7 +82,9 @@ def place_tombstones(
             update_erasing(conn, organization_id, now=now)
             insert_audit_record(conn, organization_id, _record(ERASING, organization_id, request_id, now))
         deletion = _require_generation(find_deletion(conn, organization_id), generation)
-    insert_tombstone(erasure_stores.client(), organization_id, closed_at=deletion.tombstone_at or now)
+    closed_at = deletion.tombstone_at or now
+    erasure_stores.register.put(erased_organization(organization_id, closed_at=closed_at))
+    insert_tombstone(erasure_stores.client(), organization_id, closed_at=closed_at)
     if deletion.erased_at is None:
         publish_standing(erasure_stores.platform_db, erasure_stores.redis, organization_id)
     return deletion

@@ -12,6 +12,7 @@ from tenancy.rules.organization import Organization
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.register import Register
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.organization_rows import count_event_rows, delete_event_rows
 from tenancy.stores.postgres.client import Database
@@ -36,6 +37,7 @@ class ErasureStores:
     exports: Exports
     dead_letters: DeadLetterObjects
     domains: DomainStores
+    register: Register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.rules.keys.managed_keys import MAX_LIVE_PLATFORM_KEYS, KeyLife, NewKey, Rotation
 from tenancy.stores.aws.encryptor import Encryptor
+from tenancy.stores.aws.register import Register
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.platform.platform_keys import (
@@ -27,6 +28,7 @@ from tenancy.stores.postgres.platform.platform_keys import (
 )
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
 from tenancy.use_cases.keys.create_key import require_end
+from tenancy.use_cases.keys.register_platform_keys import register_ended_key
 from tenancy.use_cases.keys.rotate_key import require_own_overlap
 
 PLATFORM_KEY_CREATED: Final = "platform_key.created"
@@ -84,6 +86,7 @@ def create_platform_key(
 def rotate_platform_key(
     platform_db: Database,
     encryptor: Encryptor,
+    register: Register,
     key_id: UUID,
     overlap: timedelta,
     actor: Actor,
@@ -123,10 +126,14 @@ def rotate_platform_key(
 
     values = [key_id, overlap.total_seconds()]
     request = RepeatableRequest.of(PLATFORM_LOG, actor.id, idempotency_key, "rotate platform key", values)
-    return answer_once(platform_db, encryptor, request, Rotation, prepare, commit, now=now).answer
+    rotation = answer_once(platform_db, encryptor, request, Rotation, prepare, commit, now=now).answer
+    register_ended_key(register, key_id, ends_at=rotation.old_ends_at)
+    return rotation
 
 
-def revoke_key_of_platform(platform_db: Database, key_id: UUID, actor: Actor, *, now: datetime) -> None:
+def revoke_key_of_platform(
+    platform_db: Database, register: Register, key_id: UUID, actor: Actor, *, now: datetime
+) -> None:
     """Revoke a platform key, which is then refused at its next request. Idempotent.
 
     Raises:
@@ -143,6 +150,7 @@ def revoke_key_of_platform(platform_db: Database, key_id: UUID, actor: Actor, *,
             raise ConflictError("This is the last platform key without an end. Create another one first.")
         revoke_platform_key(conn, key_id, now=now)
         insert_audit_record(conn, PLATFORM_LOG, AuditRecord.done(PLATFORM_KEY_REVOKED, str(key_id), actor, now=now))
+    register_ended_key(register, key_id, ends_at=now)
 
 
 def _new_key(name: str, expires_at: datetime | None, *, now: datetime) -> NewKey:

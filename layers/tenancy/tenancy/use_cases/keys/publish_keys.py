@@ -1,14 +1,19 @@
-"""Publish changed keys to Redis, so that each change takes effect at the next request."""
+"""Publish changed keys to Redis, so that each change takes effect at the next request.
 
-from collections.abc import Iterable
+Ends of keys are also written to the register, so that a restored backup does not revive a key.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from tenancy.rules.durations import PUBLICATION_CLAIM_TIME
+from tenancy.rules.register import ended_keys
 from tenancy.stores.postgres.client import Connection, Database
-from tenancy.stores.postgres.platform.outbox import OutboxEntry
+from tenancy.stores.postgres.platform.outbox import OutboxEntry, insert_claimed_entry
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
-from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
+from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entry
 
 type Publications = list[OutboxEntry]
 
@@ -21,31 +26,50 @@ class Published[Result]:
     is_published: bool
 
 
-def enqueue_key_publications(
-    conn: Connection, organization_id: UUID, key_ids: Iterable[UUID], *, now: datetime
+def enqueue_ended_keys(
+    conn: Connection, organization_id: UUID, key_ids: Sequence[UUID], *, ends_at: datetime, now: datetime
 ) -> Publications:
-    """Insert an outbox entry for each key, already claimed by the caller.
+    """Insert outbox entries for keys that end at *ends_at*: their publication, and their entry of the register.
 
-    The caller runs the entries after the commit.
+    The caller has claimed the entries, and runs them after the commit.
     """
-    return [enqueue_credential_publication(conn, organization_id, key_id, now=now) for key_id in key_ids]
+    if not key_ids:
+        return []
+    entry = ended_keys(organization_id, key_ids, ends_at=ends_at)
+    payload = {"name": entry.name, "content": dict(entry.content)}
+    until = now + PUBLICATION_CLAIM_TIME
+    registration = insert_claimed_entry(conn, organization_id, OutboxKind.REGISTRATION, payload, until=until)
+    publications = [enqueue_credential_publication(conn, organization_id, key_id, now=now) for key_id in key_ids]
+    return [*publications, registration]
 
 
 def publish_keys(platform_db: Database, targets: OutboxTargets, publications: Publications, *, now: datetime) -> bool:
-    """Run the entries after their commit, and return whether all succeeded.
+    """Run the entries after their commit, and return whether all publications succeeded.
 
-    After a failure the others are left to the sweep: each would wait for Redis as well.
+    After a failure the other publications are left to the sweep: each would wait for Redis as well. The entry of the
+    register is written in any case. If that fails, the sweep writes it.
     """
-    return all(run_entry(platform_db, targets, entry, now=now) for entry in publications)
+    registrations = [entry for entry in publications if entry.kind == OutboxKind.REGISTRATION]
+    others = [entry for entry in publications if entry.kind != OutboxKind.REGISTRATION]
+    is_published = all(run_entry(platform_db, targets, entry, now=now) for entry in others)
+    for entry in registrations:
+        run_entry(platform_db, targets, entry, now=now)
+    return is_published
 
 
 def publish_again(
-    platform_db: Database, targets: OutboxTargets, organization_id: UUID, key_id: UUID, *, now: datetime
+    platform_db: Database,
+    targets: OutboxTargets,
+    organization_id: UUID,
+    key_id: UUID,
+    *,
+    ends_at: datetime,
+    now: datetime,
 ) -> bool:
-    """Publish a key whose earlier request may have died after its commit.
+    """Publish and register a key whose earlier request, which ended it, may have died after its commit.
 
     Return whether the key is published.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        publications = enqueue_key_publications(conn, organization_id, [key_id], now=now)
+        publications = enqueue_ended_keys(conn, organization_id, [key_id], ends_at=ends_at, now=now)
     return publish_keys(platform_db, targets, publications, now=now)

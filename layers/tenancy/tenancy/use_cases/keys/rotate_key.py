@@ -22,7 +22,7 @@ from tenancy.use_cases.keys.create_key import require_room
 from tenancy.use_cases.keys.publish_keys import (
     Publications,
     Published,
-    enqueue_key_publications,
+    enqueue_ended_keys,
     publish_again,
     publish_keys,
 )
@@ -86,12 +86,13 @@ def rotate_key(
         replace_api_key(conn, organization_id, key_id, successor_id=new.id, ends_at=ends_at, now=now)
         record = AuditRecord.done(KEY_ROTATED, f"{key_id} to {new.id}", actor, now=now)
         insert_audit_record(conn, organization_id, record)
-        return enqueue_key_publications(conn, organization_id, [key_id], now=now)
+        return enqueue_ended_keys(conn, organization_id, [key_id], ends_at=ends_at, now=now)
 
     request = RepeatableRequest.of(organization_id, actor.id, idempotency_key, ROTATE_KEY, wanted)
     answered = answer_once(platform_db, encryptor, request, Rotation, prepare, commit, now=now)
     if answered.effects is None:
-        is_published = publish_again(platform_db, targets, organization_id, key_id, now=now)
+        ends_at = answered.answer.old_ends_at
+        is_published = publish_again(platform_db, targets, organization_id, key_id, ends_at=ends_at, now=now)
     else:
         is_published = publish_keys(platform_db, targets, answered.effects, now=now)
     # A repeated request: the role of its member may have changed.

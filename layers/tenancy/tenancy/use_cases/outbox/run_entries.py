@@ -22,6 +22,7 @@ from tenancy.rules.mails import (
     describe_quota_effect,
     render_mail,
 )
+from tenancy.rules.register import RegisterEntry
 from tenancy.rules.usage_plans import UsagePlan
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import get_gateway_key
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.export_links import ExportLinks
     from tenancy.stores.aws.gateway_keys import GatewayKeys
     from tenancy.stores.aws.mail import Mailer
+    from tenancy.stores.aws.register import Register
 
 QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 LAST_ATTEMPT: Final = 30  # about a day
@@ -57,6 +59,7 @@ class OutboxKind(StrEnum):
 
     STANDING = "standing"
     CREDENTIAL = "credential"  # the state of a key or member, with the standing
+    REGISTRATION = "registration"  # of ended keys, in the register that a restore replays
     GATEWAY_KEY = "gateway_key"  # of a new organization only: a change of the plan creates its key before the commit
     GATEWAY_KEY_REMOVAL = "gateway_key_removal"
     WELCOME_MAIL = "welcome_mail"
@@ -99,6 +102,7 @@ class OutboxTargets:
     """
 
     redis: Redis | None = None
+    register: "Register | None" = None
     gateway_keys: "GatewayKeys | None" = None
     mailer: "Mailer | None" = None
     event_bus: "EventBus | None" = None
@@ -252,11 +256,11 @@ def _is_stale(platform_db: Database, entry: OutboxEntry) -> bool:
 def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
     organization_id, payload = entry.organization_id, entry.payload
     match entry.kind:
-        case OutboxKind.STANDING:
-            publish_standing(platform_db, _require_target(targets.redis), organization_id)
-        case OutboxKind.CREDENTIAL:
-            credential_id = UUID(payload["credential_id"])
-            publish_standing(platform_db, _require_target(targets.redis), organization_id, credential_id=credential_id)
+        case OutboxKind.STANDING | OutboxKind.CREDENTIAL:
+            _publish(platform_db, targets, entry)
+        case OutboxKind.REGISTRATION:
+            registered = RegisterEntry(name=payload["name"], content=payload["content"])
+            _require_target(targets.register).put(registered)
         case OutboxKind.GATEWAY_KEY:
             plan = UsagePlan(payload["tier"])  # the plan of a new organization has the name of its tier
             _require_target(targets.gateway_keys).put_key(organization_id, payload["value"], plan)
@@ -286,6 +290,12 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
             _require_target(targets.event_bus).put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
         case _:
             raise InternalError(f"Unknown kind of outbox entry: {entry.kind!r}.")
+
+
+def _publish(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
+    redis = _require_target(targets.redis)
+    credential_id = UUID(entry.payload["credential_id"]) if entry.kind == OutboxKind.CREDENTIAL else None
+    publish_standing(platform_db, redis, entry.organization_id, credential_id=credential_id)
 
 
 def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:

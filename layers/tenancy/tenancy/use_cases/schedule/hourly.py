@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tenancy.stores.aws.fetch import Fetcher
+from tenancy.stores.aws.register import Register
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.postgres.client import Database
@@ -13,6 +14,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.audit.prune_audit import prune_audit_logs
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
+from tenancy.use_cases.keys.register_platform_keys import register_platform_keys
 from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.check_custom_domains import FindCertificates, check_custom_domains
 from tenancy.use_cases.schedule.check_domains import DomainChecks, check_domains
@@ -33,6 +35,7 @@ class HourlyStores:
     client: Callable[[], Client]
     redis: Redis
     signer: Signer
+    register: Register
     fetcher: Fetcher
     find_certificates: FindCertificates
 
@@ -91,6 +94,8 @@ def run_hourly(
     with collect_failures(run.failures):
         run.rotations = notice_rotations(platform_db, now=now)
         run.failures += run.rotations.failures
+    with collect_failures(run.failures):
+        register_platform_keys(platform_db, stores.register, now=now)
     with collect_failures(run.failures):
         run.domains = check_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
         run.failures += run.domains.failures

@@ -11,8 +11,10 @@ from tenancy.errors import UnavailableError
 from tenancy.rules.durations import PRIVACY_JOB_RETRY_AFTER
 from tenancy.rules.erasures import ErasureJob
 from tenancy.rules.exports import ExportJob
+from tenancy.rules.register import erased_subject
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.register import Register
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.dead_letters.expire import expire_dead_letters
@@ -41,6 +43,7 @@ class PrivacyJobStores:
     reader: Callable[[], Client]
     exports: Exports
     dead_letters: DeadLetterObjects
+    register: Register
     writer_wait: timedelta  # a row becomes visible within this time after its write
 
 
@@ -74,11 +77,30 @@ def run_privacy_jobs(
     while _delete_expired(stores, run, clock) and has_time():
         pass
     _expire_letters(stores, run, has_time, clock)
-    while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
-        _erase(stores, erasure, run, has_time, clock)
+    _run_due_erasures(stores, run, has_time, clock)
     while has_time() and (export := claim_due_export(stores.platform_db, now=clock())):
         _export(stores, export, run, has_time, clock)
     return run
+
+
+def run_due_erasures(
+    stores: PrivacyJobStores, *, has_time: Callable[[], bool], clock: Callable[[], datetime]
+) -> PrivacyJobRun:
+    """Run the due erasures of data subjects alone, while there is time.
+
+    Raises:
+        UnavailableError: the platform's database is unreachable.
+    """
+    run = PrivacyJobRun()
+    _run_due_erasures(stores, run, has_time, clock)
+    return run
+
+
+def _run_due_erasures(
+    stores: PrivacyJobStores, run: PrivacyJobRun, has_time: Callable[[], bool], clock: Callable[[], datetime]
+) -> None:
+    while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
+        _erase(stores, erasure, run, has_time, clock)
 
 
 def _delete_expired(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
@@ -114,10 +136,13 @@ def _erase(
 ) -> None:
     """Run one turn of an erasure, in dead letters and in the other stores. Neither waits for the other.
 
+    A pass does not end before the register has the erasure.
+
     While dead letters are left, the job is due again at once: another organization has its turn first.
     """
     is_searched, failures = False, 0
     try:
+        stores.register.put(erased_subject(job))
         is_searched = erase_from_dead_letters(
             stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, has_time=has_time, clock=clock
         )

@@ -24,6 +24,12 @@ COUNT_ROWS: Final[Mapping[str, LiteralString]] = MappingProxyType(
         "daily_statistics": "SELECT count() FROM daily_statistics WHERE organization_id = {organization_id:UUID}",
     }
 )
+LIST_WITH_ROWS: Final = """
+    SELECT DISTINCT organization_id FROM (
+        SELECT organization_id FROM events UNION ALL SELECT organization_id FROM held_events
+        UNION ALL SELECT organization_id FROM daily_statistics
+    )
+"""
 MUTATION: Final = {"mutations_sync": 2}
 UNMASKED: Final = {"apply_deleted_mask": 0}
 
@@ -44,3 +50,8 @@ def count_event_rows(client: Client, organization_id: UUID) -> Mapping[str, int]
         table: int(client.query(statement, parameters=parameters, settings=UNMASKED).result_rows[0][0])
         for table, statement in COUNT_ROWS.items()
     }
+
+
+def list_organizations_with_rows(client: Client) -> set[UUID]:
+    """Return all organizations that have rows."""
+    return {found for (found,) in client.query(LIST_WITH_ROWS).result_rows}

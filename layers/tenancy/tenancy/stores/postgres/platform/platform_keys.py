@@ -45,6 +45,9 @@ REPLACE_PLATFORM_KEY: Final = """
         expires_at = CASE WHEN %(ends_at)s <= %(now)s THEN expires_at ELSE %(ends_at)s END
     WHERE id = %(key_id)s
 """
+LIST_ENDED_PLATFORM_KEYS: Final = """
+    SELECT id, least(revoked_at, expires_at) FROM platform_keys WHERE least(revoked_at, expires_at) > %s
+"""
 REVOKE_PLATFORM_KEY: Final = "UPDATE platform_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL"
 
 
@@ -91,6 +94,11 @@ def list_platform_keys(conn: Connection, *, before: tuple[datetime, UUID] | None
     values = {"before_time": before_time, "before_id": before_id, "limit": limit}
     with conn.cursor(row_factory=class_row(KeyLife)) as cursor:
         return cursor.execute(LIST_PLATFORM_KEYS, values).fetchall()
+
+
+def list_ended_platform_keys(conn: Connection, *, since: datetime) -> dict[UUID, datetime]:
+    """Return the keys that have an end after *since*, also in the future, with that end."""
+    return dict(conn.execute(LIST_ENDED_PLATFORM_KEYS, (since,)).fetchall())
 
 
 def replace_platform_key(

@@ -1,0 +1,130 @@
+"""The register of erasures and of ended keys, which a restored backup does not know.
+
+Entries are kept outside the databases. An id is random (122 bits), so its SHA-256 tells nothing to a reader who does
+not have the id. Reasons: docs/decisions/0080-register-and-replay.md.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from tenancy.rules.erasures import DataSubject, ErasureJob, SubjectKind
+
+DIGEST_PREFIX: Final = b"tenancy register 1"
+ORGANIZATIONS: Final = "organizations"
+KEYS: Final = "keys"
+SUBJECTS: Final = "subjects"
+
+
+class MalformedRegisterError(Exception):
+    """An object of the register is no entry. The message has its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterEntry:
+    """One object: its name and its content. Entries with one name have one meaning, so that the first one stays."""
+
+    name: str
+    content: Mapping[str, Any]
+
+    @property
+    def body(self) -> bytes:
+        """The content as JSON."""
+        return json.dumps(dict(self.content), sort_keys=True, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredErasure:
+    """The erasure of a data subject, as its entry has it."""
+
+    id: UUID
+    subject: DataSubject
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredChanges:
+    """All entries, by digest.
+
+    *organizations* are those that were erased, or whose erasure had begun. *key_ends* has the end of each key by the
+    digest of its organization. *subjects* has the erasures of data subjects by organization.
+    """
+
+    organizations: set[str] = field(default_factory=set)
+    key_ends: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    subjects: dict[str, list[RegisteredErasure]] = field(default_factory=dict)
+
+    def add(self, name: str, body: bytes) -> None:
+        """Add the entry *name*. Of several ends of one key the first one counts.
+
+        Raises:
+            MalformedRegisterError: it is no entry.
+        """
+        try:
+            kind, organization, *_ = name.split("/")
+            content = json.loads(body)
+            match kind:
+                case "organizations":
+                    self.organizations.add(organization)
+                case "keys":
+                    self._add_keys(organization, content)
+                case "subjects":
+                    self.subjects.setdefault(organization, []).append(_erasure(content))
+                case _:
+                    raise MalformedRegisterError(f"{name} is no kind of entry.")
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedRegisterError(f"{name} is no entry of the register.") from error
+
+    def _add_keys(self, organization: str, content: Mapping[str, Any]) -> None:
+        ends_at = datetime.fromisoformat(content["ends_at"])
+        ends = self.key_ends.setdefault(organization, {})
+        for key in content["keys"]:
+            ends[key] = min(ends_at, ends.get(key, ends_at))
+
+
+def digest_of(organization_id: UUID, other_id: UUID | None = None) -> str:
+    """Return the digest of an organization, or of a key or an erasure of it."""
+    ids = [organization_id] if other_id is None else [organization_id, other_id]
+    return hashlib.sha256(b"".join([DIGEST_PREFIX, *(each.bytes for each in ids)])).hexdigest()
+
+
+def erased_organization(organization_id: UUID, *, closed_at: datetime) -> RegisterEntry:
+    """Return the entry of an organization that got its tombstone at *closed_at*."""
+    name = f"{ORGANIZATIONS}/{digest_of(organization_id)}"
+    return RegisterEntry(name=name, content={"closed_at": closed_at.isoformat()})
+
+
+def ended_keys(organization_id: UUID, key_ids: Iterable[UUID], *, ends_at: datetime) -> RegisterEntry:
+    """Return the entry of keys that end at *ends_at*. Platform keys have the id of the platform's log."""
+    digests = sorted(digest_of(organization_id, key_id) for key_id in key_ids)
+    content = {"ends_at": ends_at.isoformat(), "keys": digests}
+    of_content = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return RegisterEntry(name=f"{KEYS}/{digest_of(organization_id)}/{of_content}", content=content)
+
+
+def erased_subject(job: ErasureJob) -> RegisterEntry:
+    """Return the entry of the erasure of a data subject. It has the salted digest of the subject's name."""
+    organization = digest_of(job.organization_id)
+    content = {
+        "id": str(job.id),
+        "subject_kind": job.subject.kind.value,
+        "salt": job.subject.salt.hex(),
+        "digest": job.subject.digest.hex(),
+        "requested_at": job.requested_at.isoformat(),
+    }
+    return RegisterEntry(name=f"{SUBJECTS}/{organization}/{digest_of(job.organization_id, job.id)}", content=content)
+
+
+def _erasure(content: Mapping[str, Any]) -> RegisteredErasure:
+    subject = DataSubject(
+        kind=SubjectKind(content["subject_kind"]),
+        salt=bytes.fromhex(content["salt"]),
+        digest=bytes.fromhex(content["digest"]),
+    )
+    return RegisteredErasure(
+        id=UUID(content["id"]), subject=subject, requested_at=datetime.fromisoformat(content["requested_at"])
+    )

@@ -1,0 +1,84 @@
+"""Rows of a restored database that the register changes again, of all organizations."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tenancy.rules.erasures import DataSubject
+from tenancy.stores.postgres.client import Connection
+
+# Only a date decides the new epoch: minutes since 1970. So it is larger than each epoch that the lost database had, and
+# than that of an earlier restore.
+UPDATE_EPOCHS: Final = """
+    UPDATE organizations SET
+        token_epoch = greatest(token_epoch + 1, %(epoch)s),
+        updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
+    WHERE status <> 'erased'
+"""
+LIST_ORGANIZATION_IDS: Final = "SELECT id FROM organizations ORDER BY id"
+LIST_API_KEY_IDS: Final = "SELECT id FROM api_keys WHERE organization_id = %s ORDER BY id"
+LIST_PLATFORM_KEY_IDS: Final = "SELECT id FROM platform_keys ORDER BY id"
+LIMIT_API_KEY: Final = """
+    UPDATE api_keys SET expires_at = %(ends_at)s
+    WHERE organization_id = %(organization_id)s AND id = %(key_id)s AND revoked_at IS NULL
+      AND (expires_at IS NULL OR expires_at > %(ends_at)s)
+"""
+LIMIT_PLATFORM_KEY: Final = """
+    UPDATE platform_keys SET expires_at = %(ends_at)s
+    WHERE id = %(key_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(ends_at)s)
+"""
+# As a new request: its first pass looks at all rows, because ClickHouse may be older than PostgreSQL.
+RESET_ERASURE: Final = """
+    UPDATE erasures SET
+        salt = %(salt)s, digest = %(digest)s, status = 'pending', found = '{}', covered_until = NULL,
+        due_at = requested_at, claimed_until = NULL, erased_at = NULL, confirmed_at = NULL,
+        events_after = NULL, held_events_after = NULL
+    WHERE organization_id = %(organization_id)s AND id = %(id)s
+"""
+COUNT_PENDING: Final = "SELECT count(*) FROM erasures WHERE status = 'pending'"
+
+
+def update_epochs(conn: Connection, *, epoch: int, now: datetime) -> int:
+    """Raise the token epoch of all organizations to *epoch* at least, and return their number.
+
+    Their sessions and access tokens are invalid then.
+    """
+    return conn.execute(UPDATE_EPOCHS, {"epoch": epoch, "now": now}).rowcount
+
+
+def list_organization_ids(conn: Connection) -> list[UUID]:
+    """Return all organizations, also erased ones."""
+    return [found for (found,) in conn.execute(LIST_ORGANIZATION_IDS)]
+
+
+def list_api_key_ids(conn: Connection, organization_id: UUID) -> list[UUID]:
+    """Return the keys of an organization in any state."""
+    return [found for (found,) in conn.execute(LIST_API_KEY_IDS, (organization_id,))]
+
+
+def list_platform_key_ids(conn: Connection) -> list[UUID]:
+    """Return the platform keys in any state."""
+    return [found for (found,) in conn.execute(LIST_PLATFORM_KEY_IDS)]
+
+
+def limit_api_key(conn: Connection, organization_id: UUID, key_id: UUID, *, ends_at: datetime) -> bool:
+    """Let a key end at *ends_at* at the latest, and return whether that is earlier than before."""
+    values = {"organization_id": organization_id, "key_id": key_id, "ends_at": ends_at}
+    return conn.execute(LIMIT_API_KEY, values).rowcount == 1
+
+
+def limit_platform_key(conn: Connection, key_id: UUID, *, ends_at: datetime) -> bool:
+    """Let a platform key end at *ends_at* at the latest, and return whether that is earlier than before."""
+    return conn.execute(LIMIT_PLATFORM_KEY, {"key_id": key_id, "ends_at": ends_at}).rowcount == 1
+
+
+def reset_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID, subject: DataSubject) -> bool:
+    """Let an erasure begin again, and return whether the organization has it."""
+    values = {"organization_id": organization_id, "id": erasure_id, "salt": subject.salt, "digest": subject.digest}
+    return conn.execute(RESET_ERASURE, values).rowcount == 1
+
+
+def count_pending(conn: Connection) -> int:
+    """Return the number of erasures of all organizations that have erased nothing yet."""
+    [(pending,)] = conn.execute(COUNT_PENDING)
+    return int(pending)

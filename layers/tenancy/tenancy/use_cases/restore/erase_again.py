@@ -1,0 +1,72 @@
+"""Erase an organization again, whose erasure a restored backup does not know or has only in part."""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+from tenancy.rules.audit_record import AuditRecord
+from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.register import digest_of
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.clickhouse.platform.organization_rows import delete_event_rows, list_organizations_with_rows
+from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
+from tenancy.stores.postgres.audit_log import insert_audit_record
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.deletions import find_deletion, update_deleted, update_restored
+from tenancy.stores.postgres.platform.organizations import lock_organization
+from tenancy.use_cases.deletion.delete import DELETED
+from tenancy.use_cases.deletion.erase import OvertakenError, certify, erase_store, place_tombstones
+from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
+from tenancy.use_cases.restore.restorer import RESTORER
+
+REASON = "Erased before the restore from a backup."
+GONE = frozenset({OrganizationStatus.ERASING, OrganizationStatus.ERASED})
+
+
+def erase_again(
+    erasure_stores: ErasureStores, signer: Signer, organization_id: UUID, *, clock: Callable[[], datetime]
+) -> None:
+    """Erase the organization from all stores, by the steps of its first erasure, and count zero rows.
+
+    It waits for no writers: none runs before the restored databases serve. No mail tells of the deletion. If the backup
+    is older than the first certificate, another one is signed, and the last contact gets another mail. The sweep starts
+    the second count two days later.
+
+    Raises:
+        UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. A further call continues.
+        RowsLeftError: as for `certify`.
+    """
+    generation = _delete(erasure_stores.platform_db, organization_id, now=clock())
+    request_id = RESTORER.request_id
+    place_tombstones(erasure_stores, organization_id, generation, request_id=request_id, now=clock())
+    for store in ERASABLE_STORES:
+        erase_store(erasure_stores, organization_id, generation, store, now=clock())
+    certify(erasure_stores, signer, organization_id, generation, request_id=request_id, now=clock())
+
+
+def erase_unknown(
+    erasure_stores: ErasureStores, digests: Collection[str], known: Iterable[UUID], *, now: datetime
+) -> list[UUID]:
+    """Erase organizations of the register that only ClickHouse knows, whose backup is newer, and return them."""
+    client = erasure_stores.client()
+    unknown = sorted(each for each in list_organizations_with_rows(client) - set(known) if digest_of(each) in digests)
+    for organization_id in unknown:
+        insert_tombstone(client, organization_id, closed_at=now)
+        delete_event_rows(client, organization_id)
+    return unknown
+
+
+def _delete(platform_db: Database, organization_id: UUID, *, now: datetime) -> int:
+    """Mark the organization as deleted, with a grace period that is over, and return the deletion's generation."""
+    with platform_db.tenant_transaction(organization_id) as conn:
+        organization = lock_organization(conn, organization_id)
+        if organization is not None and organization.status not in GONE:
+            if organization.status is OrganizationStatus.DELETED:
+                update_restored(conn, organization_id, now=now)  # its grace period may not be over
+            update_deleted(conn, organization_id, reason=REASON, now=now, purge_at=now)
+            record = AuditRecord.done(DELETED, str(organization_id), RESTORER, now=now)
+            insert_audit_record(conn, organization_id, record)
+        deletion = find_deletion(conn, organization_id)
+    if deletion is None:
+        raise OvertakenError
+    return deletion.generation

@@ -1,0 +1,108 @@
+"""Replay the register on restored databases, before they serve.
+
+Reasons: docs/decisions/0080-register-and-replay.md. No function may have the URLs of the restored databases yet. So no
+writer runs, and no request is answered from data that was erased, or for a key that was revoked. Each step is
+idempotent: after a death or an error the replay is run again from its beginning.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tenancy.rules.audit_record import PLATFORM_LOG, AuditRecord
+from tenancy.rules.register import RegisteredChanges, digest_of
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.audit_log import insert_audit_record
+from tenancy.stores.postgres.platform.restored import list_organization_ids, update_epochs
+from tenancy.use_cases.deletion.erasure_stores import ErasureStores
+from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
+from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platform_keys_again
+from tenancy.use_cases.restore.erase_again import erase_again, erase_unknown
+from tenancy.use_cases.restore.erase_subjects_again import erase_subjects_again
+from tenancy.use_cases.restore.restorer import RESTORER
+from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
+
+REPLAYED = "restore.replayed"
+
+type Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayStores:
+    """The restored databases, and the services of AWS with data of organizations."""
+
+    erasure: ErasureStores
+    privacy: PrivacyJobStores
+    signer: Signer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures.
+
+    *pending* erasures of data subjects wait for rows that were written a moment before the backup. A further replay
+    erases them.
+    """
+
+    tokens: int
+    keys: int
+    organizations: int
+    subjects: int
+    pending: int
+
+
+def replay(stores: ReplayStores, changes: RegisteredChanges, *, clock: Callable[[], datetime], say: Say) -> Replay:
+    """End all sessions, end the keys of the register, and erase its organizations and data subjects.
+
+    Raises:
+        UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. Call it again.
+        RowsLeftError: as for `certify`.
+    """
+    platform_db, now = stores.erasure.platform_db, clock()
+    with platform_db.transaction() as conn:
+        tokens = update_epochs(conn, epoch=int(now.timestamp()) // 60, now=now)
+        known = {digest_of(each): each for each in list_organization_ids(conn)}
+    say(f"{tokens} organizations: all sessions and access tokens end")
+    keys = end_platform_keys_again(platform_db, changes.key_ends.get(digest_of(PLATFORM_LOG), {}), now=now)
+    for organization, ends in changes.key_ends.items():
+        if organization in known:
+            keys += end_keys_again(platform_db, known[organization], ends, now=now)
+    say(f"{keys} keys end again")
+    erased = _erase_organizations(stores, changes, known, clock=clock, say=say)
+    known_subjects = {known[each]: subjects for each, subjects in changes.subjects.items() if each in known}
+    subjects = erase_subjects_again(stores.privacy, known_subjects, clock=clock)
+    say(f"{subjects.erasures} erasures of data subjects begin again, {subjects.pending} of them are pending")
+    done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects.erasures, pending=subjects.pending)
+    if not done.pending:
+        _record(stores, done, now=clock())
+    return done
+
+
+def _erase_organizations(
+    stores: ReplayStores,
+    changes: RegisteredChanges,
+    known: Mapping[str, UUID],
+    *,
+    clock: Callable[[], datetime],
+    say: Say,
+) -> int:
+    """Erase the organizations of the register, also those that only the restored ClickHouse knows.
+
+    Tombstones that PostgreSQL knows come first.
+    """
+    restore_tombstones(stores.erasure.platform_db, stores.erasure.client())
+    again = [known[each] for each in changes.organizations if each in known]
+    for organization_id in sorted(again):
+        erase_again(stores.erasure, stores.signer, organization_id, clock=clock)
+        say(f"{organization_id}: erased again")
+    unknown = erase_unknown(stores.erasure, changes.organizations, known.values(), now=clock())
+    for organization_id in unknown:
+        say(f"{organization_id}: erased from ClickHouse, PostgreSQL does not know it")
+    return len(again) + len(unknown)
+
+
+def _record(stores: ReplayStores, done: Replay, *, now: datetime) -> None:
+    target = f"{done.organizations} organizations, {done.subjects} subjects, {done.keys} keys"
+    with stores.erasure.platform_db.tenant_transaction(PLATFORM_LOG) as conn:
+        insert_audit_record(conn, PLATFORM_LOG, AuditRecord.done(REPLAYED, target, RESTORER, now=now))

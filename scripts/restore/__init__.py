@@ -1,0 +1,1 @@
+"""Restores from backups: the replay of the register, and a drill."""

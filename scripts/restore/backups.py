@@ -1,0 +1,75 @@
+"""Back up a database of the local stack under load, and restore the backup into another one.
+
+PostgreSQL: pg_dump reads one snapshot. ClickHouse: BACKUP holds the parts of the moment at which it starts. On AWS the
+snapshots of Aurora and the backups of ClickHouse take their place (docs/disaster-recovery.md).
+"""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from clickhouse_connect.driver.client import Client
+
+from scripts.stack.postgres import PROGRAMS
+
+# These statements take no parameters.
+BACKUP: Final = "BACKUP DATABASE {database} TO File('{name}')"
+RESTORE: Final = "RESTORE DATABASE {source} AS {target} FROM File('{name}')"
+NAME: Final = re.compile(r"[a-z0-9_]+")
+
+
+class BackupError(Exception):
+    """A program of PostgreSQL failed. The message has its output."""
+
+
+def dump_postgres(url: str, file: Path) -> None:
+    """Write the database at the superuser's *url* to *file*.
+
+    Raises:
+        BackupError: pg_dump failed.
+    """
+    _run(url, "pg_dump", "--format=custom", f"--file={file}")
+
+
+def restore_postgres(url: str, file: Path) -> None:
+    """Restore *file* into the empty database at the superuser's *url*, whose roles exist. All of it, or nothing.
+
+    Raises:
+        BackupError: pg_restore failed.
+    """
+    _run(url, "pg_restore", "--exit-on-error", "--single-transaction", str(file))
+
+
+def backup_clickhouse(client: Client, database: str, name: str) -> None:
+    """Back up *database* as *name* in the folder of backups."""
+    client.command(BACKUP.format(database=_checked(database), name=_checked(name)))
+
+
+def restore_clickhouse(client: Client, source: str, target: str, name: str) -> None:
+    """Restore the backup *name* of the database *source* as *target*, without tables of the same names."""
+    names = {"source": _checked(source), "target": _checked(target), "name": _checked(name)}
+    client.command(RESTORE.format(**names))
+
+
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} has other characters than a to z, 0 to 9 and _.")
+    return name
+
+
+def _run(url: str, program: str, *arguments: str) -> None:
+    """Run *program* on the database at *url*, without the password in its arguments."""
+    parts = urlsplit(url)
+    target = f"postgresql://{parts.username}@{parts.hostname}:{parts.port}{parts.path}"
+    done = subprocess.run(
+        [str(PROGRAMS / program), f"--dbname={target}", *arguments],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={"PGPASSWORD": parts.password or "", "LC_ALL": "C"},
+    )
+    if done.returncode:
+        raise BackupError(f"{program} failed: {done.stdout.strip()}")

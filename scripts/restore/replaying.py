@@ -1,0 +1,140 @@
+"""Replay the register on restored databases, with the settings of a deployed stack and secrets of the operator.
+
+The operator puts the URLs of the restored databases into secrets with a prefix of their own. No function reads them,
+so nothing is served from these databases before the replay is done.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import boto3
+
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.durations import ERASE_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
+from tenancy.settings import Settings
+from tenancy.stores.aws.register_reader import RegisterReader
+from tenancy.stores.postgres.platform.restored import list_organization_ids
+from tenancy.use_cases.audit.read_audit import verify_audit_log
+from tenancy.use_cases.audit.seal_audit import seal_audit_logs
+from tenancy.use_cases.deletion.erasure_stores import ErasureStores
+from tenancy.use_cases.restore.replay import Replay, ReplayStores, replay
+from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
+from tenancy.wiring import Wiring
+
+ROOTS: Final = Path(__file__).resolve().parents[2] / "layers" / "certificates" / "aws-roots.pem"
+FUNCTION: Final = "Erase"  # its variables name all that a replay needs
+VARIABLES: Final = (
+    "BASE_DOMAIN",
+    "DEAD_LETTERS_BUCKET",
+    "ERASURE_QUIET_SECONDS",
+    "EXPORTS_BUCKET",
+    "HOSTED_ZONE_ID",
+    "RECOUNT_AFTER_SECONDS",
+    "REGISTER_BUCKET",
+    "SIGNING_KEY_ID",
+)
+PENDING_PAUSE_SECONDS: Final = 10.0
+
+type Say = Callable[[str], None]
+
+
+def settings_of(stack: str, secrets_prefix: str) -> Settings:
+    """Return the settings of the deployed *stack*, with the restored databases of *secrets_prefix*."""
+    os.environ.setdefault("PGSSLROOTCERT", str(ROOTS))
+    return Settings.from_env(*VARIABLES, environ={**_variables(stack), "SECRETS_PREFIX": secrets_prefix})
+
+
+def replay_register(settings: Settings, say: Say) -> list[str]:
+    """Replay the register, and return what is wrong with the audit logs of the restored databases.
+
+    Raises:
+        Refusal, RowsLeftError: as for `replay`. Run it again.
+    """
+    wiring, stores = wire(settings)
+    is_local = settings.aws_endpoint_url is not None
+    changes = RegisterReader(settings.region, settings.register_bucket, path_style=is_local).read()
+    say(
+        f"register: {len(changes.organizations)} organizations, {sum(map(len, changes.subjects.values()))} subjects, "
+        f"{sum(map(len, changes.key_ends.values()))} keys"
+    )
+    done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say)
+    while done.pending:
+        say(f"{done.pending} erasures wait for rows that were written just before the backup")
+        time.sleep(PENDING_PAUSE_SECONDS)
+        done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say)
+    wrong = list(broken_logs(wiring))
+    _report(done, wrong, say)
+    return wrong
+
+
+def wire(settings: Settings) -> tuple[Wiring, ReplayStores]:
+    """Return the stores that the secrets of *settings* name."""
+    wiring = Wiring(settings)
+    writer = wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS)
+    erasure = ErasureStores(
+        platform_db=wiring.platform_database,
+        client=writer,
+        redis=wiring.redis(timeout_seconds=ERASE_REDIS_TIMEOUT_SECONDS),
+        gateway_keys=wiring.gateway_key_removal,
+        exports=wiring.exports,
+        dead_letters=wiring.dead_letter_objects,
+        domains=wiring.domain_stores,
+        register=wiring.register,
+    )
+    privacy = PrivacyJobStores(
+        platform_db=wiring.platform_database,
+        db=wiring.database,
+        writer=writer,
+        reader=writer,  # a replay writes no exports, which alone are read as a tenant
+        exports=wiring.exports,
+        dead_letters=wiring.dead_letter_objects,
+        register=wiring.register,
+        writer_wait=settings.writer_wait,
+    )
+    return wiring, ReplayStores(erasure=erasure, privacy=privacy, signer=wiring.signer)
+
+
+def broken_logs(wiring: Wiring) -> Iterator[str]:
+    """Seal all audit logs, and yield those that do not verify."""
+    seal_audit_logs(wiring.platform_database, now=datetime.now(UTC))
+    for log in _logs(wiring):
+        after = None
+        while True:
+            verified = verify_audit_log(wiring.database, wiring.signer, log, after=after)
+            if verified.broken is not None:
+                yield f"the audit log of {log} is broken at {verified.broken.sequence}: {verified.broken.reason}"
+            if verified.broken is not None or verified.is_complete:
+                break
+            after = verified.last
+
+
+def _logs(wiring: Wiring) -> list[UUID]:
+    with wiring.platform_database.transaction() as conn:
+        return [PLATFORM_LOG, *list_organization_ids(conn)]
+
+
+def _report(done: Replay, wrong: list[str], say: Say) -> None:
+    for line in wrong:
+        say(f"WRONG: {line}")
+    if not wrong:
+        say("all audit logs verify")
+    say(
+        f"replayed: {done.organizations} organizations and {done.subjects} data subjects are erased, "
+        f"{done.keys} keys have ended"
+    )
+
+
+def _variables(stack: str) -> Mapping[str, str]:
+    """Return the variables of the deployed function, with the caller's region."""
+    make: Any = boto3.client
+    region = boto3.Session().region_name or ""
+    resource = make("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=FUNCTION)
+    name = resource["StackResourceDetail"]["PhysicalResourceId"]
+    configured = make("lambda").get_function_configuration(FunctionName=name)
+    variables: dict[str, str] = configured["Environment"]["Variables"]
+    return {**variables, "AWS_REGION": region}

@@ -1,0 +1,72 @@
+"""A replay of the register that crashes at any moment: a further one completes it."""
+
+from datetime import timedelta
+from itertools import count
+from uuid import UUID
+
+from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
+from tenancy.rules.register import RegisteredChanges, ended_keys, erased_organization, erased_subject
+from tenancy.rules.tiers import Tier
+from tenancy.stores.postgres.platform.erasure_jobs import claim_erasure
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tests.crash.aftermath import Aftermath
+from tests.crash.crashes import crashes
+from tests.given import NOW, OPERATOR, Databases, new_organization
+from tests.use_cases.conftest import platform, signer
+from tests.use_cases.erasing import Platform, column_of
+from tests.use_cases.privacy_jobs import ask_erasure, devices
+from tests.use_cases.restoring import run_replay
+from tests.use_cases.storing import count as count_events
+from tests.use_cases.storing import store
+
+__all__ = ["platform", "signer"]  # fixtures of the use cases' tests
+
+SUBJECT = "device-3"
+LATER = NOW + timedelta(days=1)
+COUNT_LIVE = "SELECT count(*) FROM api_keys WHERE organization_id = %s AND revoked_at IS NULL"
+COUNT_ENTRIES = "SELECT count(*) FROM audit_log WHERE organization_id = %s AND action = %s"
+type Restored = tuple[Provisioned, Provisioned, UUID, RegisteredChanges]
+
+
+def test_crashed_replay_is_completed_by_the_next(
+    platform: Platform, databases: Databases, aftermath: Aftermath
+) -> None:
+    numbers, crashed = count(), 0
+
+    def begin() -> Restored:
+        """Return two organizations of a restored backup: one was erased, the other one revoked a key."""
+        acme, globex = (
+            provision_organization(
+                databases.platform, platform.targets, new_organization(name, Tier.STARTER), OPERATOR, now=NOW
+            )
+            for name in (f"acme-{next(numbers)}", f"globex-{next(numbers)}")
+        )
+        for each in (acme, globex):
+            store(databases, each.organization.id, range(10), at=NOW)
+        erasure_id = ask_erasure(databases, globex, SUBJECT, NOW)
+        with databases.platform.transaction() as conn:
+            job = claim_erasure(conn, now=NOW, until=NOW)
+        assert job is not None
+        changes = RegisteredChanges()
+        for entry in (
+            erased_organization(acme.organization.id, closed_at=NOW),
+            ended_keys(globex.organization.id, [globex.write_key_id], ends_at=NOW),
+            erased_subject(job),
+        ):
+            changes.add(entry.name, entry.body)
+        return acme, globex, erasure_id, changes
+
+    for crash in crashes(begin, lambda state: run_replay(platform, databases, LATER, state[3])):
+        acme, globex, erasure_id, changes = crash.state
+
+        run_replay(platform, databases, LATER + PRIVACY_JOB_CLAIM_TIME, changes)
+
+        assert column_of(databases, acme.organization.id)["status"] == "erased", crash
+        assert count_events(databases, acme.organization.id) == 0, crash
+        assert SUBJECT not in devices(databases, globex), crash
+        assert aftermath.rows(COUNT_LIVE, (globex.organization.id,)) == [(1,)], crash
+        assert aftermath.rows(COUNT_ENTRIES, (globex.organization.id, "key.revoked")) == [(1,)], crash
+        assert aftermath.rows(COUNT_ENTRIES, (acme.organization.id, "organization.erased")) == [(1,)], crash
+        assert aftermath.rows("SELECT status FROM erasures WHERE id = %s", (erasure_id,)) == [("erased",)], crash
+        crashed += 1
+    assert crashed > 10

@@ -1,0 +1,166 @@
+"""The replay of the register: what it does again, to whom, and after a death of its process."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.erasures import ErasureStatus
+from tenancy.rules.register import ended_keys, erased_organization
+from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.encryptor import Encryptor
+from tenancy.stores.aws.register import Register
+from tenancy.use_cases.keys.platform_keys import create_platform_key, rotate_platform_key
+from tenancy.use_cases.keys.register_platform_keys import register_platform_keys
+from tenancy.use_cases.organizations.provision import Provisioned
+from tests.given import NOW, OPERATOR, REGION, REGISTER_BUCKET, Databases
+from tests.handlers.functions import superuser
+from tests.registers import stored_entries
+from tests.use_cases.erasing import Platform, column_of, pending_entries
+from tests.use_cases.privacy_jobs import ask_erasure, devices, erasure, run_jobs
+from tests.use_cases.restoring import run_replay
+from tests.use_cases.storing import count, store
+
+HOUR = timedelta(hours=1)
+SUBJECT = "device-3"
+KEY_ENDS = "SELECT id, revoked_at, expires_at FROM api_keys ORDER BY id"
+
+
+def key_ends(databases: Databases) -> dict[UUID, tuple[object, object]]:
+    with superuser(databases) as conn:
+        return {key_id: (revoked, expires) for key_id, revoked, expires in conn.execute(KEY_ENDS)}
+
+
+def set_status(databases: Databases, provisioned: Provisioned, status: str) -> None:
+    with superuser(databases) as conn:
+        statement = "UPDATE organizations SET status = %s WHERE id = %s"
+        conn.execute(statement, (status, provisioned.organization.id))
+
+
+def test_only_registered_keys_end(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned, globex: Provisioned
+) -> None:
+    register.put(ended_keys(acme.organization.id, [acme.secret_key_id], ends_at=NOW - HOUR))
+    register.put(ended_keys(acme.organization.id, [globex.secret_key_id, uuid4()], ends_at=NOW - HOUR))
+    register.put(ended_keys(uuid4(), [acme.write_key_id], ends_at=NOW - HOUR))
+
+    done = run_replay(platform, databases, NOW)
+
+    ended = {key_id for key_id, (revoked, _) in key_ends(databases).items() if revoked}
+    assert (done.keys, ended) == (1, {acme.secret_key_id})
+
+
+def test_overlap_of_a_rotated_key_ends_at_its_time(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned
+) -> None:
+    register.put(ended_keys(acme.organization.id, [acme.secret_key_id], ends_at=NOW + HOUR))
+
+    done = [run_replay(platform, databases, NOW).keys for _ in range(2)]
+
+    assert done == [1, 0]
+    assert key_ends(databases)[acme.secret_key_id] == (None, NOW + HOUR)
+
+
+def test_last_platform_key_ends_again(
+    platform: Platform, databases: Databases, encryptor: Encryptor, register: Register
+) -> None:
+    made = create_platform_key(databases.platform, encryptor, "x", None, OPERATOR, idempotency_key=None, now=NOW)
+    rotate_platform_key(
+        databases.platform, encryptor, register, made.id, timedelta(), OPERATOR, idempotency_key=None, now=NOW
+    )
+    with superuser(databases) as conn:  # the backup is older than the rotation
+        conn.execute("DELETE FROM platform_keys WHERE id <> %s", (made.id,))
+        conn.execute("UPDATE platform_keys SET revoked_at = NULL, replaced_by = NULL")
+
+    done = run_replay(platform, databases, NOW)
+
+    with superuser(databases) as conn:
+        [(left,)] = conn.execute("SELECT count(*) FROM platform_keys WHERE revoked_at IS NULL")
+    assert (done.keys, left) == (1, 0)
+
+
+@pytest.mark.parametrize("status", ["active", "suspended", "deleted", "erasing"])
+def test_organization_is_erased_in_each_status(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned, globex: Provisioned, status: str
+) -> None:
+    organization_id = acme.organization.id
+    store(databases, organization_id, range(10), at=NOW)
+    store(databases, globex.organization.id, range(10), at=NOW)
+    if status in {"deleted", "erasing"}:
+        platform.delete(organization_id, now=NOW - HOUR)
+    if status == "erasing":
+        platform.place_tombstones(organization_id)
+    if status == "suspended":
+        set_status(databases, acme, status)
+    register.put(erased_organization(organization_id, closed_at=NOW))
+
+    runs = [run_replay(platform, databases, NOW).organizations for _ in range(2)]
+
+    assert runs == [1, 1]
+    assert column_of(databases, organization_id)["status"] == "erased"
+    assert (count(databases, organization_id), count(databases, globex.organization.id)) == (0, 10)
+    assert column_of(databases, globex.organization.id)["status"] == "active"
+    assert [kind for kind, _ in pending_entries(databases)] == ["erased_mail"]
+
+
+def test_organization_that_only_clickhouse_knows_is_erased(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned
+) -> None:
+    lost, other = uuid4(), uuid4()
+    for organization_id in (lost, other, acme.organization.id):
+        store(databases, organization_id, range(10), at=NOW)
+    register.put(erased_organization(lost, closed_at=NOW))
+
+    done = run_replay(platform, databases, NOW)
+
+    assert done.organizations == 1
+    assert [count(databases, each) for each in (lost, other, acme.organization.id)] == [0, 10, 10]
+
+
+def test_all_tokens_and_sessions_end(platform: Platform, databases: Databases, acme: Provisioned) -> None:
+    epochs = [column_of(databases, acme.organization.id)["token_epoch"]]
+
+    for now in (NOW, NOW, NOW + timedelta(days=1)):
+        run_replay(platform, databases, now)
+        epochs.append(column_of(databases, acme.organization.id)["token_epoch"])
+
+    assert epochs == sorted(set(epochs))
+    assert epochs[1] == int(NOW.timestamp()) // 60
+    assert epochs[-1] < 2**31
+
+
+def test_forgotten_subject_is_erased_again(
+    platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    """The last pass deletes the digest of the subject. The register has it for longer."""
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    for days in (0, 1, 31):
+        run_jobs(databases, NOW + timedelta(days=days))
+    for provisioned in (acme, globex):
+        store(databases, provisioned.organization.id, range(20), at=NOW - HOUR)
+
+    done = run_replay(platform, databases, NOW + timedelta(days=32))
+
+    assert (done.subjects, done.pending) == (1, 0)
+    assert SUBJECT not in devices(databases, acme)
+    assert SUBJECT in devices(databases, globex)
+    assert erasure(databases, acme, erasure_id).status is ErasureStatus.ERASED
+
+
+def test_hourly_run_registers_platform_keys(
+    databases: Databases, encryptor: Encryptor, register: Register, nowhere: str
+) -> None:
+    """The request could not reach S3."""
+    made = create_platform_key(databases.platform, encryptor, "x", None, OPERATOR, idempotency_key=None, now=NOW)
+    unreachable = Register(AwsClient("s3", REGION, f"http://{nowhere}"), REGISTER_BUCKET)
+    rotate_platform_key(
+        databases.platform, encryptor, unreachable, made.id, HOUR, OPERATOR, idempotency_key=None, now=NOW
+    )
+    before = stored_entries()
+
+    for _ in range(2):
+        register_platform_keys(databases.platform, register, now=NOW + HOUR)
+
+    entry = ended_keys(PLATFORM_LOG, [made.id], ends_at=NOW + HOUR)
+    assert (before, stored_entries()) == ({}, {entry.name: dict(entry.content)})
