@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The environment is made anew when its interpreter is gone.
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)
 
-.PHONY: broken help up down demo test prove test-clickhouse test-sam test-upgrade drill lint openapi bench build deploy
+.PHONY: broken help up down demo test prove test-clickhouse test-sam test-upgrade drill lint audit sbom openapi bench build deploy
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
@@ -45,12 +45,19 @@ test-upgrade: .venv/.synced  ## Upgrade a stack of the release before to the las
 drill: up  ## Back up the databases under load, restore them into a second stack, and erase and revoke again there
 	@$(RUN) scripts.restore drill
 
-lint: .venv/.synced  ## Check style, types, imports and the template
+lint: .venv/.synced  ## Check style, types, imports, the template and security
 	@ruff check --quiet && ruff format --check --quiet
 	@mypy --no-error-summary
 	@pyright --warnings
 	@lint-imports --no-logo
 	@sam validate --lint --region eu-central-1
+	@$(RUN) scripts.security lint
+
+audit: .venv/.synced  ## Compare the locked versions with the advisories of PyPI
+	@$(RUN) scripts.security audit
+
+sbom: .venv/.synced  ## Write the packages of the deployed layers to .local/security/sbom.cdx.json (CycloneDX)
+	@$(RUN) scripts.security sbom
 
 openapi: .venv/.synced  ## Write docs/openapi.json and docs/permissions.md from the routes
 	@$(RUN) scripts.openapi

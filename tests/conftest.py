@@ -64,6 +64,7 @@ from tests.given import (
     Servers,
     provision,
 )
+from tests.least_privilege import LeastPrivilege
 from tests.moto_in_process import answered_in_process
 from tests.registers import new_register
 
@@ -101,6 +102,10 @@ class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc] # untyped
     def _split_scope(self, nodeid: str) -> str:
         shared = (scope for start, scope in SHARING.items() if nodeid.startswith(start))
         return next(shared, nodeid.partition("::")[0])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LeastPrivilege(config))
 
 
 def pytest_collection_finish() -> None:

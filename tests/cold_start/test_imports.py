@@ -49,6 +49,7 @@ WITHOUT_BOTO3 = {
     "privacy",
     "record",
     "roll_up",
+    "rotate_users",
     "token_keys",
     "usage",
 }

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import inspect
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tests.given import ROOT, Databases
 from tests.handlers.documented import check_documented
+from tests.recorded_calls import Caller, caller_of, calls_of
 from tests.template.template import TEMPLATE
 
 PREFIX = "tenancy/test"
@@ -43,9 +45,10 @@ type Mails = Callable[[], list[tuple[str, str]]]
 class Function:
     """One loaded function, called with an event. Answers are compared with the OpenAPI document."""
 
-    def __init__(self, name: str, app: ModuleType) -> None:
+    def __init__(self, caller: Caller, app: ModuleType) -> None:
+        self._caller = caller
         self._context = SimpleNamespace(
-            function_name=name,
+            function_name=caller.function,
             aws_request_id="a0b1c2d3",
             memory_limit_in_mb=512,
             get_remaining_time_in_millis=lambda: 9999,
@@ -60,7 +63,8 @@ class Function:
 
     def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer without the comparison: for stored rows that no function writes, and for measurements."""
-        answer: dict[str, Any] = self.app.handler(event, self._context)
+        with calls_of(self._caller):
+            answer: dict[str, Any] = self.app.handler(event, self._context)
         return answer
 
 
@@ -105,9 +109,11 @@ def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
             if variable in values or variable not in WITHOUT_VALUE:
                 patch.setenv(variable, values.get(variable, UNUSED_VALUE))
         sys.modules[module_name] = app
-        spec.loader.exec_module(app)
+        caller = caller_of(name, os.environ)
+        with calls_of(caller):
+            spec.loader.exec_module(app)
     try:
-        yield Function(name, app)
+        yield Function(caller, app)
     finally:
         for value in list(vars(app).values()):
             _close(value)

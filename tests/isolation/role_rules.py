@@ -53,7 +53,7 @@ LIST_EXCESS_GRANTS: Final = """
 """
 LIST_OVERPRIVILEGED_ROLES: Final = """
     SELECT rolname FROM pg_roles
-    WHERE rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
+    WHERE rolname ~ '^tenancy_(functions|platform|authorizer|lookup)(_clone)?$'
       AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication
            OR rolcanlogin = (rolname = 'tenancy_lookup'))
     UNION ALL
@@ -61,22 +61,36 @@ LIST_OVERPRIVILEGED_ROLES: Final = """
     UNION ALL
     SELECT member::regrole || ' in ' || roleid::regrole FROM pg_auth_members
     WHERE member::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
+    UNION ALL
+    SELECT member::regrole || ' in ' || roleid::regrole FROM pg_auth_members
+    WHERE (member::regrole::text ~ '_clone$' OR roleid::regrole::text ~ '^tenancy_(functions|platform|authorizer)')
+      AND member::regrole::text <> 'tenancy_owner'
+      AND NOT (member::regrole::text = roleid::regrole || '_clone'
+               AND inherit_option AND NOT set_option AND NOT admin_option)
+      AND member::regrole::text NOT IN (
+          'tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup'
+      )
+"""
+LIST_CLONES: Final = """
+    SELECT member::regrole::text FROM pg_auth_members
+    WHERE roleid::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer')
+      AND member::regrole::text <> 'tenancy_owner'
 """
 # The look-up role, which cannot log in, may own functions. The other roles may own nothing.
 LIST_OWNING_ROLES: Final = """
     SELECT d.refobjid::regrole || ': ' || pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_shdepend AS d
     WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass
       AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-      AND d.refobjid::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
+      AND d.refobjid::regrole::text ~ '^tenancy_(functions|platform|authorizer|lookup)(_clone)?$'
       AND NOT (d.refobjid::regrole::text = 'tenancy_lookup' AND d.classid = 'pg_proc'::regclass)
 """
 LIST_CREATING_ROLES: Final = """
     SELECT r.rolname || ': CREATE in ' || n.nspname FROM pg_roles AS r CROSS JOIN pg_namespace AS n
-    WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
+    WHERE r.rolname ~ '^tenancy_(functions|platform|authorizer|lookup)(_clone)?$'
       AND has_schema_privilege(r.oid, n.oid, 'CREATE')
     UNION ALL
     SELECT r.rolname || ': CREATE or TEMPORARY in the database' FROM pg_roles AS r
-    WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
+    WHERE r.rolname ~ '^tenancy_(functions|platform|authorizer|lookup)(_clone)?$'
       AND has_database_privilege(r.oid, current_database(), 'CREATE, TEMPORARY')
 """
 # The authorizer's role executes functions alone. Any table, column or sequence would show it more than one caller.
@@ -87,6 +101,11 @@ LIST_AUTHORIZER_GRANTS: Final = """
     SELECT c.relname || '.' || a.attname || ': ' || g.privilege_type
     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid CROSS JOIN aclexplode(a.attacl) AS g
     WHERE g.grantee = 'tenancy_authorizer'::regrole
+"""
+LIST_CLONE_GRANTS: Final = """
+    SELECT refobjid::regrole || ': ' || pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
+    WHERE deptype = 'a' AND refclassid = 'pg_authid'::regclass AND refobjid::regrole::text ~ '_clone$'
+      AND classid <> 'pg_auth_members'::regclass
 """
 LIST_DEFINER_CALLERS: Final = """
     SELECT p.proname, coalesce(
@@ -172,6 +191,16 @@ def creating_roles(conn: Connection) -> list[str]:
     return _names(conn, LIST_CREATING_ROLES)
 
 
+def clones(conn: Connection) -> list[str]:
+    """Return the second users of roles, which a rotation makes."""
+    return _names(conn, LIST_CLONES)
+
+
+def clone_grants(conn: Connection) -> list[str]:
+    """Return grants to second users. They have the rights of their role, and no others."""
+    return _names(conn, LIST_CLONE_GRANTS)
+
+
 def authorizer_grants(conn: Connection) -> list[str]:
     """Return grants on tables, columns and sequences to the authorizer's role."""
     return _names(conn, LIST_AUTHORIZER_GRANTS)
@@ -189,3 +218,7 @@ def default_public_grants(conn: Connection) -> list[str]:
 
 def _names(conn: Connection, statement: LiteralString) -> list[str]:
     return sorted(name for (name,) in conn.execute(statement))
+
+
+# Rules that also hold after a rotation.
+CLONE_RULES: Final = (overprivileged_roles, owning_roles, clone_grants)

@@ -196,6 +196,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "SweepStoppedAlarm": stopped(every=1, after=15, tolerated=10),
         "TenantMismatchAlarm": counted("TenantMismatch", 1),
         "TokenKeysAlarm": counted("Errors", 1),
+        "RotateUsersAlarm": counted("Errors", 1),
         "TokenKeysStoppedAlarm": stopped(every=60, after=120, tolerated=70),
     }
     | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Drain", "Fetch", "Load", "Record")}

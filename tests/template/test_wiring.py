@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from scripts.release_names import FILE
+from tenancy.rules.database_users import RotatedSecret
 from tenancy.settings import OPTIONAL, VARIABLES, InvalidSettingError
 from tenancy.stores.aws import secrets
 from tests.given import ROOT
@@ -20,8 +21,11 @@ from tests.template.template import FOLDERS, GLOBAL_VARIABLES, secrets_with, var
 WITHOUT_SETTINGS = {"health"}
 WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL"}
 RETIRED_SECRETS = [("authorizer", "database", "authorizer-database")]  # function, its old secret, its new one
-# The use case of this function names them, not the wiring.
-READ_TO_CHANGE = {"token_keys": {secrets.TOKEN_PUBLIC_KEYS, secrets.TOKEN_SIGNING_KEYS}}
+# The use cases of these functions name them, not the wiring.
+READ_TO_CHANGE = {
+    "rotate_users": set(RotatedSecret),
+    "token_keys": {secrets.TOKEN_PUBLIC_KEYS, secrets.TOKEN_SIGNING_KEYS},
+}
 EVERYWHERE = {"SECRETS_PREFIX", "STACK_NAME"}  # each function has these settings
 VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(set(VARIABLES) - OPTIONAL, "1"))
 FIELDS = {field: name for name, (field, _) in VARIABLES.items()}

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from tenancy.use_cases.keys.sign_tokens import TokenSigner
     from tenancy.use_cases.keys.verify_tokens import TokenVerifier
     from tenancy.use_cases.keys.write_keys import WriteKeys
+    from tenancy.use_cases.schema.rotate_users import RotationStores
 
 
 class Wiring:
@@ -108,6 +109,20 @@ class Wiring:
         from tenancy.stores.postgres.client import Database
 
         return Database(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
+
+    @cached_property
+    def rotation_stores(self) -> "RotationStores":
+        """The secrets whose users are rotated, and PostgreSQL with their owner."""
+        from tenancy.stores.aws.secret_versions import SecretVersions
+        from tenancy.stores.postgres.client import Database
+        from tenancy.use_cases.schema.rotate_users import RotationStores
+
+        return RotationStores(
+            versions=SecretVersions(self._aws("secretsmanager"), self.settings.secrets_prefix),
+            secrets=self.secrets,
+            owner_db=self.owner_database,
+            open_database=lambda url: Database(lambda: url),
+        )
 
     def clickhouse_reader(self, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> "Callable[[], Client]":
         """Return the client that may only read tenants' tables.

@@ -8,7 +8,8 @@ Missing in 1.5.33, and added here. Delete each part once MiniStack has it:
 - a public base URL ``http://host:port/v1``, paths as they were sent, and the caller's own address (``public``);
 - Lambda workers that see only their layers, survive an exception and start quickly (``workers``);
 - state that survives a crash, not only an orderly stop (``state``);
-- executions of state machines that continue after a restart (``executions``).
+- executions of state machines that continue after a restart (``executions``);
+- a record of the calls of each function (``calls``).
 
 Run as ``python -m scripts.stack.bridge`` with MiniStack's own variables (``GATEWAY_PORT``, ``STATE_DIR``, ...) and
 ``STACK_HOSTS``, ``API_PORT`` and ``STACK_NAME``.
@@ -23,7 +24,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
-from scripts.stack.bridge import context, openapi, public, state, usage_key, workers
+from scripts.stack.bridge import calls, context, openapi, public, state, usage_key, workers
 
 KEEP_ALIVE_SECONDS = 75
 SAVE_EVERY_SECONDS = 2.0
@@ -36,15 +37,16 @@ def main() -> None:
     usage_key.install()
     context.install()
     workers.install()
+    calls.install()
     hosts = os.environ["STACK_HOSTS"].split(",")
-    api_port = int(os.environ["API_PORT"])
+    gateway_port, api_port = int(os.environ["GATEWAY_PORT"]), int(os.environ["API_PORT"])
     config = Config()
-    config.bind = [f"{host}:{port}" for port in (os.environ["GATEWAY_PORT"], api_port) for host in hosts]
+    config.bind = [f"{host}:{port}" for port in (gateway_port, api_port) for host in hosts]
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.loglevel = "WARNING"
     api = public.public_api(app, port=api_port, stack_name=os.environ["STACK_NAME"])
     # hypercorn has types for ASGI, MiniStack has none
-    served: Any = state.keep_state(api, every_seconds=SAVE_EVERY_SECONDS)
+    served: Any = state.keep_state(calls.record_calls(api, port=gateway_port), every_seconds=SAVE_EVERY_SECONDS)
     asyncio.run(serve(served, config))
 
 

@@ -1,0 +1,17 @@
+"""Credentials in the repository that are none, by the files that have them: how they look, and why they are none."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+MADE_UP: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        r"docs/operations\.md|layers/.*\.py": (r"user:password@", "They show the form of a URL."),
+        r"events/.*\.json": (r"eyJ\w+\.e30\.c2ln", "These tokens are signed by the text `sig`."),
+        r"scripts/openapi/answer_examples\.py": (r"\.c2lnbmF0dXJl", "This token is signed by the text `signature`."),
+        r"tests/.*\.py": (
+            r"\b(nobody|user):\S+@|eyJ\w+\.\w+\.(c2ln\w*)?",
+            "No server has these users, and these tokens are unsigned, or signed by a text.",
+        ),
+    }
+)

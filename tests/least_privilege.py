@@ -1,0 +1,90 @@
+"""Compare the permissions of the functions with the calls of a whole run of the tests.
+
+A run of `pytest` without arguments, as in `make test`, fails if a function made a call that its role does not allow, or
+if its role allows a call that no test needs. A run of single files records too, and compares nothing.
+"""
+
+import json
+import os
+import urllib.request
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import pytest
+
+from scripts.stack import aws
+from scripts.stack.bridge.permissions import CALLS_PATH
+from scripts.stack.deployment import function_ids, function_variables
+from tests.given import ROOT
+from tests.recorded_calls import CALLS, Call, caller_of, record_calls
+from tests.template.granted import compare, granted, polled
+
+STACK_FILE = ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json"
+SECONDS = 30
+POLLS = "Lambda reads the queue of an event source under the function's role."
+# Permissions that no test can need, and why they stay.
+REASONS: Mapping[str, str] = MappingProxyType({})
+
+
+class LeastPrivilege:
+    """The plugin. Workers of xdist hand their records to the process that started them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._is_worker = hasattr(config, "workerinput")
+        self._lines: list[str] = []
+
+    def pytest_sessionstart(self) -> None:
+        record_calls()
+        if self._is_whole_run():
+            _request("DELETE")
+
+    def pytest_testnodedown(self, node: pytest.Item) -> None:
+        CALLS.update(tuple(call) for call in getattr(node, "workeroutput", {}).get("calls", []))
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._is_worker:
+            self._config.workeroutput["calls"] = sorted(CALLS)
+        elif self._is_whole_run() and exitstatus == pytest.ExitCode.OK:
+            CALLS.update(deployed_calls())
+            self._lines = compare(granted(), CALLS, {**REASONS, **dict.fromkeys(polled(), POLLS)})
+            if self._lines:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._lines:
+            terminalreporter.section("permissions (tests/least_privilege.py)")
+            for line in self._lines:
+                terminalreporter.write_line(line)
+
+    def _is_whole_run(self) -> bool:
+        options = self._config.option
+        return (
+            not self._is_worker
+            and self._config.args_source is pytest.Config.ArgsSource.TESTPATHS
+            and not any((options.keyword, options.markexpr, options.lf, options.deselect, options.collectonly))
+        )
+
+
+def deployed_calls() -> Iterator[Call]:
+    """Yield the calls of the deployed functions since the run began."""
+    url = json.loads(STACK_FILE.read_text())["aws_endpoint_url"]
+    folders = {logical_id: folder for folder, logical_id in function_ids(ROOT).items()}
+    resources = aws.client("cloudformation", url).describe_stack_resources(StackName=aws.STACK)["StackResources"]
+    values = function_variables(url)
+    callers = {
+        each["PhysicalResourceId"]: caller_of(folders[name], values[name])
+        for each in resources
+        if (name := each["LogicalResourceId"]) in folders
+    }
+    for name, action, resource in json.loads(_request("GET")):
+        if name in callers:
+            yield callers[name].named((action, resource))
+
+
+def _request(method: str) -> bytes:
+    url = json.loads(STACK_FILE.read_text())["aws_endpoint_url"]
+    request = urllib.request.Request(f"{url}{CALLS_PATH}", method=method)
+    with urllib.request.urlopen(request, timeout=SECONDS) as response:
+        answer: bytes = response.read()
+    return answer

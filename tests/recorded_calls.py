@@ -1,0 +1,118 @@
+"""A record of the calls of AWS that functions make while tests run.
+
+A function under test runs in the test's own process. boto3's event before each request and the connection of
+`AwsClient` tell its calls. The bridge (scripts/stack/bridge/calls.py) records those of the deployed stack.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest
+
+from scripts.stack.bridge.permissions import Permission, parse_signed, permissions_of
+from tenancy.stores.aws.connection import Connection
+from tests.template.template import FUNCTIONS, TEMPLATE
+
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Function, action and resource, which is named as in the template.
+type Call = tuple[str, str, str]
+
+CALLS: set[Call] = set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A function, and the names of its resources: those of the template by those of its variables' values."""
+
+    function: str
+    names: Mapping[str, str]
+
+    def named(self, permission: Permission) -> Call:
+        """Return *permission* with the template's names."""
+        action, resource = permission
+        service, _, rest = resource.partition(":")
+        for name, logical in self.names.items():
+            rest = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", logical, rest)
+        return self.function, action, f"{service}:{UUID_TEXT.sub('<id>', rest)}"
+
+
+_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+_started: list[Caller] = []  # for calls in threads of a function, which have no context of their own
+
+
+def caller_of(function: str, values: Mapping[str, str]) -> Caller:
+    """Return the function with the *values* of its variables."""
+    names = {}
+    for variable, logical in _resources_of(function).items():
+        value = values.get(variable, "")
+        is_path = value.startswith(("http:", "https:"))
+        name = value.rpartition("/")[2] if is_path else value.rpartition(":")[2] if value.startswith("arn:") else value
+        if name and not name.isdigit():  # not a number of seconds
+            names[name] = logical
+    return Caller(function=function, names=dict(sorted(names.items(), key=lambda item: -len(item[0]))))
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a resource or parameter without the separator of ARNs (`AWS::StackName`)."""
+    return name.replace("::", "-")
+
+
+@cache
+def _resources_of(function: str) -> dict[str, str]:
+    """Return the resource or parameter that each variable of *function* names."""
+    everywhere = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    variables = {**everywhere, **FUNCTIONS[function].get("Environment", {}).get("Variables", {})}
+    return {
+        name: plain_name(value["Ref"])
+        for name, value in variables.items()
+        if isinstance(value, dict) and "Ref" in value
+    }
+
+
+@contextmanager
+def calls_of(caller: Caller) -> Iterator[None]:
+    """Record the calls within the block as those of *caller*."""
+    token = _caller.set(caller)
+    _started.append(caller)
+    try:
+        yield
+    finally:
+        _started.remove(caller)
+        _caller.reset(token)
+
+
+def record_calls() -> None:
+    """Record from now on, in this process."""
+    boto3.setup_default_session()
+    boto3.DEFAULT_SESSION.events.register("before-send", _record_of_boto)
+    post = Connection.post
+
+    def recording_post(self: Connection, header_lines: str, body: bytes, path: str = "/") -> tuple[int, bytes]:
+        lines = (line.partition(": ") for line in header_lines.splitlines())
+        _record("POST", path, {name.lower(): value for name, _, value in lines}, body)
+        return post(self, header_lines, body, path)
+
+    Connection.post = recording_post  # type: ignore[method-assign]
+
+
+def _record_of_boto(request: AWSPreparedRequest, **_: object) -> None:
+    headers = {
+        name.lower(): value.decode() if isinstance(value, bytes) else str(value)
+        for name, value in request.headers.items()
+    }
+    body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+    _record(request.method, request.url, headers, body)
+
+
+def _record(method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    caller = _caller.get() or (_started[-1] if _started else None)
+    if caller is None:
+        return
+    request = parse_signed(method, url, headers, body)
+    if request is not None:
+        CALLS.update(caller.named(permission) for permission in permissions_of(request))

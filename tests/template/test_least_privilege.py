@@ -1,0 +1,160 @@
+"""The comparison of permissions with recorded calls, on invented calls.
+
+A whole run of the tests makes it on real ones.
+"""
+
+import pytest
+
+from scripts.stack.bridge.permissions import Permission, parse_signed, permissions_of
+from tests.least_privilege import REASONS
+from tests.members import for_each
+from tests.recorded_calls import Call, caller_of
+from tests.template.granted import Grant, compare, granted, polled
+
+READ_SECRETS = Grant(function="usage", actions=("secretsmanager:GetSecretValue",), resources=("a:database", "a:redis"))
+FILES = Grant(function="erase", actions=("s3:DeleteObject", "s3:DeleteObjectVersion"), resources=("s3:Exports/*",))
+USED: set[Call] = {
+    ("usage", "secretsmanager:GetSecretValue", "a:database"),
+    ("usage", "secretsmanager:GetSecretValue", "a:redis"),
+    ("erase", "s3:DeleteObject", "s3:Exports/acme/1"),
+    ("erase", "s3:DeleteObjectVersion", "s3:Exports/acme/1"),
+}
+SCOPE = "AWS4-HMAC-SHA256 Credential=Erase/20261124/eu-central-1/{}/aws4_request, SignedHeaders=host, Signature=0"
+REQUESTS: dict[tuple[str, str, str, str, bytes], list[Permission]] = {
+    ("sqs", "POST", "/", "AmazonSQS.SendMessageBatch", b'{"QueueUrl":"http://127.0.0.1:1/1/events"}'): [
+        ("sqs:SendMessage", "sqs:events")
+    ],
+    ("secretsmanager", "POST", "/", "secretsmanager.GetSecretValue", b'{"SecretId": "tenancy/test/redis"}'): [
+        ("secretsmanager:GetSecretValue", "secretsmanager:secret:tenancy/test/redis")
+    ],
+    ("kms", "POST", "/", "TrentService.Sign", b'{"KeyId":"arn:aws:kms:eu-central-1:1:key/1a"}'): [
+        ("kms:Sign", "kms:key/1a")
+    ],
+    (
+        "states",
+        "POST",
+        "/",
+        "AWSStepFunctions.DescribeExecution",
+        b'{"executionArn":"arn:aws:states:e:1:execution:m:n"}',
+    ): [("states:DescribeExecution", "states:execution:m:n")],
+    ("events", "POST", "/", "AWSEvents.PutEvents", b"{}"): [("events:PutEvents", "events:event-bus/default")],
+    ("acm", "POST", "/", "CertificateManager.RequestCertificate", b'{"DomainName": "a.example", "Tags": []}'): [
+        ("acm:RequestCertificate", "acm:certificate/"),
+        ("acm:AddTagsToCertificate", "acm:certificate/new"),
+    ],
+    ("s3", "PUT", "/exports/acme/1", "", b""): [("s3:PutObject", "s3:exports/acme/1")],
+    ("s3", "GET", "/exports?versions&prefix=acme", "", b""): [("s3:ListBucketVersions", "s3:exports")],
+    ("s3", "GET", "/exports?list-type=2", "", b""): [("s3:ListBucket", "s3:exports")],
+    (
+        "s3",
+        "POST",
+        "/exports?delete",
+        "",
+        b"<Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>1</VersionId></Object>",
+    ): [("s3:DeleteObject", "s3:exports/a"), ("s3:DeleteObjectVersion", "s3:exports/b")],
+    ("apigateway", "POST", "/apikeys", "", b'{"name": "a", "tags": {"b": "c"}}'): [
+        ("apigateway:POST", "apigateway:/apikeys"),
+        ("apigateway:PUT", "apigateway:/tags/arn%3Aaws%3Aapigateway%3Aregion%3A%3A%2Fapikeys%2Fnew"),
+    ],
+    ("ses", "POST", "/v2/email/outbound-emails", "", b'{"FromEmailAddress": "Acme <a@acme.example>"}'): [
+        ("ses:SendEmail", "ses:identity/a@acme.example")
+    ],
+    ("ses", "GET", "/v2/email/identities/acme.example", "", b""): [
+        ("ses:GetEmailIdentity", "ses:identity/acme.example")
+    ],
+    ("route53", "POST", "/2013-04-01/hostedzone/Z1/rrset/", "", b""): [
+        ("route53:ChangeResourceRecordSets", "route53:hostedzone/Z1")
+    ],
+    ("lambda", "POST", "/2015-03-31/functions/fetch/invocations", "", b"{}"): [
+        ("lambda:InvokeFunction", "lambda:function:fetch")
+    ],
+    ("dynamodb", "POST", "/", "DynamoDB.GetItem", b"{}"): [("dynamodb:POST /", "dynamodb:")],
+}
+
+
+def test_calls_of_all_permissions_need_no_line() -> None:
+    assert compare([READ_SECRETS, FILES], USED, {}) == []
+
+
+@for_each("call", sorted(USED))
+def test_permission_without_a_call_is_found(call: Call) -> None:
+    [line] = compare([READ_SECRETS, FILES], USED - {call}, {})
+
+    assert line.startswith(f"No test needs this permission: {call[0]}: {call[1]} on ")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("usage", "secretsmanager:GetSecretValue", "a:platform-database"),
+        ("usage", "secretsmanager:PutSecretValue", "a:redis"),
+        ("erase", "secretsmanager:GetSecretValue", "a:redis"),
+    ],
+)
+def test_call_without_a_permission_is_found(call: Call) -> None:
+    [line] = compare([READ_SECRETS, FILES], USED | {call}, {})
+
+    assert line == f"The role lacks a permission that was needed: {call[0]}: {call[1]} on {call[2]}"
+
+
+def test_reason_excuses_a_permission_until_a_call_needs_it() -> None:
+    reasons = {"usage: secretsmanager:GetSecretValue on a:redis": "Redis is replaced."}
+    without = USED - {("usage", "secretsmanager:GetSecretValue", "a:redis")}
+
+    assert compare([READ_SECRETS, FILES], without, reasons) == []
+    assert compare([READ_SECRETS, FILES], USED, reasons) == [
+        "Delete this reason, because the permission is needed or gone: usage: secretsmanager:GetSecretValue on a:redis"
+    ]
+
+
+def test_each_reason_is_of_a_permission_of_the_template() -> None:
+    unused = {line for grant in granted() for line in grant.unused([])} | {
+        f"{grant.function}: {grant.actions[0]} on {resource}" for grant in granted() for resource in grant.resources
+    }
+
+    assert set(REASONS) | polled() <= unused
+
+
+@for_each(("request", "expected"), list(REQUESTS.items()))
+def test_request_needs_the_permissions_that_iam_names(
+    request: tuple[str, str, str, str, bytes], expected: list[Permission]
+) -> None:
+    service, method, url, target, body = request
+    headers = {"authorization": SCOPE.format(service), "x-amz-target": target}
+
+    signed = parse_signed(method, url, headers, body)
+
+    assert signed is not None
+    assert signed.caller == "Erase"
+    assert list(permissions_of(signed)) == expected
+
+
+def test_presigned_link_needs_the_permission_of_its_signer() -> None:
+    query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=Sweep%2F20261124%2Feu-central-1%2Fs3%2Faws4_request"
+
+    signed = parse_signed("GET", f"http://127.0.0.1/exports/acme/1?{query}", {}, b"")
+
+    assert signed is not None
+    assert (signed.caller, list(permissions_of(signed))) == ("Sweep", [("s3:GetObject", "s3:exports/acme/1")])
+
+
+def test_request_without_a_signature_is_of_no_function() -> None:
+    assert parse_signed("GET", "http://127.0.0.1/exports", {}, b"") is None
+
+
+def test_calls_are_named_as_in_the_template() -> None:
+    values = {
+        "AUDIT_QUEUE_URL": "http://127.0.0.1:1/123456789012/stack-AuditQueue-1X",
+        "SECRETS_PREFIX": "tenancy/local",
+    }
+
+    caller = caller_of("usage", values)
+
+    assert caller.named(("sqs:SendMessage", "sqs:stack-AuditQueue-1X")) == (
+        "usage",
+        "sqs:SendMessage",
+        "sqs:AuditQueue",
+    )
+    assert caller.named(("secretsmanager:GetSecretValue", "secretsmanager:secret:tenancy/local/redis"))[2] == (
+        "secretsmanager:secret:SecretsPrefix/redis"
+    )
