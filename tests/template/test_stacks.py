@@ -35,6 +35,9 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
         "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
         "AccessLogs": "true",
         "IngestConcurrency": "400",
+        "CustomerManagedKey": "true",
+        "DatabaseRotationDays": "30",
+        "Waf": "true",
     },
     "given data stores": {
         "AwsEndpointUrl": "http://127.0.0.1:4566",
@@ -325,7 +328,7 @@ STAYS_AFTER_DELETION = {
         ("template", name): "RetainExceptOnCreate"
         for name in (
             *("AuditDeadLetters", "AuditQueue", "DeadLetters", "DeadLettersBucket", "EventsQueue", "ExportsBucket"),
-            *("RejectedCalls", "SealingKey", "SigningKey", "SsoKey"),
+            *("DataKey", "RegisterBucket", "RejectedCalls", "SealingKey", "SigningKey", "SsoKey"),
         )
     },
 }

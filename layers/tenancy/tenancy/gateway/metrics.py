@@ -48,7 +48,7 @@ TOMBSTONES_RESTORED: Final = "GatesClosedAgain"
 COUNTER_DRIFT: Final = "CounterDrift"
 STATISTICS_DRIFT: Final = "StatisticsDrift"
 COUNTERS_NOT_SETTLED: Final = "CountersNotSettled"
-MAX_VALUES: Final = 100  # of one metric in a line
+MAX_METRIC_VALUES: Final = 100  # of one metric in a line
 COUNT: Final = "Count"
 SECONDS: Final = "Seconds"
 NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
@@ -79,8 +79,8 @@ def count(
 def measure_seconds(name: str, values: Sequence[float]) -> None:
     """Add *values*, in seconds, to the metric *name*. CloudWatch can show its percentiles."""
     now, dimensions = time.time(), _dimensions()
-    for first in range(0, len(values), MAX_VALUES):
-        _print(name, [*values[first : first + MAX_VALUES]], SECONDS, NO_METADATA, dimensions, now)
+    for first in range(0, len(values), MAX_METRIC_VALUES):
+        _print(name, [*values[first : first + MAX_METRIC_VALUES]], SECONDS, NO_METADATA, dimensions, now)
 
 
 @contextmanager
