@@ -6,7 +6,7 @@ const LANDINGS = "h2, h3, [role='region'], table";
 /**
  * Run *change*. If that takes the focus away, it goes to the element with the same name: the attribute
  * `data-focus`, the label or the text. Without one it goes to the first heading or table of *place*, else to the title
- * of the page: a keyboard user goes on from there.
+ * of the page or dialog: a keyboard user goes on from there.
  * @param {HTMLElement} place
  * @param {() => void} change
  */
@@ -22,10 +22,15 @@ export function keepFocus(place, change) {
 
 /** @param {HTMLElement} place */
 function land(place) {
-  const landing = [...place.querySelectorAll(LANDINGS)].find((each) => each.checkVisibility()) ?? document.querySelector("h1");
+  const landing = [...place.querySelectorAll(LANDINGS)].find((each) => each.checkVisibility()) ?? titleAround(place);
   if (!(landing instanceof HTMLElement)) return;
   if (!landing.hasAttribute("tabindex")) landing.setAttribute("tabindex", "-1");
   landing.focus();
+}
+
+/** Return the title of the page, or of the dialog that hides it. @param {HTMLElement} place */
+function titleAround(place) {
+  return (place.closest("dialog") ?? document).querySelector("h1, .dialog-head h2");
 }
 
 /** @param {Element} element */

@@ -118,6 +118,15 @@ await run(async ({ given, open }) => {
   await page.getByRole("button", { name: "Show older events" }).press("Enter");
   await page.getByRole("button", { name: "Show older events" }).waitFor({ state: "hidden" });
   assert.match(await page.evaluate(() => document.activeElement.className), /opener/);
+
+  // In a dialog the focus stays in it.
+  await page.route("**/v1/exports/*", (route) => route.fulfill({ json: filesOf(route.request().url()) }));
+  await page.goto(page.url().replace(/events.*/, `privacy?export=${acme.id}`));
+  const files = page.getByRole("dialog", { name: "Files of the export" });
+  await files.getByRole("button", { name: "Show more files" }).press("Enter");
+  await files.getByRole("link", { name: "part-2" }).waitFor();
+  await focused(page, "Files");
+  assert.ok(await files.evaluate((element) => element.contains(document.activeElement)));
 });
 
 // Returns the texts that are announced from now on.
@@ -128,6 +137,13 @@ async function listen(page) {
     new MutationObserver(() => region.textContent && window.said.push(region.textContent)).observe(region, { childList: true });
   });
   return () => page.evaluate(() => window.said);
+}
+
+// Returns an export with two pages of one file each.
+function filesOf(url) {
+  const isLast = url.includes("cursor=");
+  const file = { name: isLast ? "part-2" : "part-1", url: "about:blank", rows: 1, bytes: 1, sha256: "0".repeat(64) };
+  return { status: "done", manifest: "about:blank", files: [file], pagination: { next_cursor: isLast ? null : "more", has_more: !isLast } };
 }
 
 // Waits until the element with this name has the focus.

@@ -2,6 +2,7 @@
 
 import { request } from "../api.js";
 import { fill, h } from "../dom.js";
+import { keepFocus } from "../focus.js";
 import { formatBytes, formatMoment, formatNumber } from "../format.js";
 import { icon } from "../icons.js";
 import { button, whileBusy } from "./buttons.js";
@@ -50,7 +51,7 @@ export function showExportFiles(id, signal, onClose) {
     more.addEventListener("click", () => void whileBusy(more, async () => {
       const next = await read(cursor);
       files = [...files, ...next.files];
-      fill(list, ...showFiles({ ...next, manifest: last.manifest }));
+      keepFocus(list, () => fill(list, ...showFiles({ ...next, manifest: last.manifest })));
     }));
     const until = last.expires_at ? `The files are deleted ${formatMoment(last.expires_at)}.` : "";
     const list = h("div", { class: "stack-small" });
