@@ -34,8 +34,8 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
 }
 ACCEPT_ENCODING: Final = "accept-encoding"
-GZIP: Final = "gzip"
-GZIP_SUFFIX: Final = "-gzip"
+GZIP_CODING: Final = "gzip"
+COMPRESSED_SUFFIX: Final = "-gzip"
 NO_WEIGHT: Final = re.compile(r"0(\.0{0,3})?")
 
 
@@ -63,7 +63,7 @@ class StaticFile:
         The compressed file has an entity tag of its own (RFC 9110, 8.8.3.3).
         """
         is_compressed = _takes_gzip(request)
-        version = f"{self.version}{GZIP_SUFFIX}" if is_compressed else self.version
+        version = f"{self.version}{COMPRESSED_SUFFIX}" if is_compressed else self.version
         age = f"public, max-age={HASHED_FILE_MAX_AGE_SECONDS}, immutable" if self.is_hashed else "no-cache"
         headers = {**SECURITY_HEADERS, "Cache-Control": age, "ETag": f'"{version}"', "Vary": "Accept-Encoding"}
         if has_version(request, version):
@@ -79,7 +79,7 @@ class StaticFile:
         headers["Content-Type"] = self.media_type
         if not is_compressed:
             return {"statusCode": status, "headers": headers, "body": self.content.decode(), "isBase64Encoded": False}
-        headers["Content-Encoding"] = GZIP
+        headers["Content-Encoding"] = GZIP_CODING
         return {"statusCode": status, "headers": headers, "body": self.compressed, "isBase64Encoded": True}
 
 
@@ -92,4 +92,4 @@ def _takes_gzip(request: Request) -> bool:
     """Tell whether `Accept-Encoding` names gzip, with a weight above 0 (RFC 9110, 12.5.3)."""
     sent = ",".join(request.header_values.get(ACCEPT_ENCODING, ())).lower().replace(" ", "")
     weights = {name: weight for name, _, weight in (each.partition(";q=") for each in sent.split(","))}
-    return GZIP in weights and not NO_WEIGHT.fullmatch(weights[GZIP])
+    return GZIP_CODING in weights and not NO_WEIGHT.fullmatch(weights[GZIP_CODING])
