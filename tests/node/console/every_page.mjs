@@ -87,7 +87,7 @@ async function weigh(given, page, name, title) {
   const before = bytesOf(page);
   await visit(given, page, name, title);
   await settled(page);
-  await session.send("Network.setCacheDisabled", { cacheDisabled: false });
+  await session.detach();
   const bytes = bytesOf(page) - before;
   assert.ok(bytes > 10_000 && bytes < BUDGET_BYTES, `${name}: ${bytes} bytes`);
   return bytes;

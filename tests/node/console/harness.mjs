@@ -32,6 +32,7 @@ const INSPECTIONS = [
   [NARROW, "light"],
 ];
 const PICTURES = process.env.CONSOLE_PICTURES;
+const looks = new WeakMap();
 
 // Runs a scenario in one Chromium, and prints its result as JSON.
 export async function run(scenario) {
@@ -84,18 +85,24 @@ export async function signIn(page, { admin_email: email, admin_password: passwor
 // changed since the whole page was checked.
 export async function inspect(page, name, part = "html") {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
-  for (const [size, colorScheme] of INSPECTIONS) {
-    await page.setViewportSize(size);
-    await page.emulateMedia({ colorScheme });
-    await drawn(page);
-    if (PICTURES) await picture(page, `${name}-${size.width}-${colorScheme}`);
+  for (const [size, look] of INSPECTIONS) {
+    await turn(page, size, look);
+    if (PICTURES) await picture(page, `${name}-${size.width}-${look}`);
     const { violations, excess } = await page.evaluate(check, [part, RULES]);
-    const where = `${name}, ${size.width} px, ${colorScheme}`;
+    const where = `${name}, ${size.width} px, ${look}`;
     assert.deepEqual(violations, [], where);
     assert.ok(excess <= 0, `${where}: ${excess} px too wide`);
   }
-  await page.setViewportSize(WIDE);
-  await page.emulateMedia({ colorScheme: "light" });
+  await turn(page, WIDE, "light");
+}
+
+// Gives the page another size or look. What is the same already costs nothing.
+async function turn(page, size, look) {
+  const { width, height } = page.viewportSize();
+  if (width !== size.width || height !== size.height) await page.setViewportSize(size);
+  if ((looks.get(page) ?? "light") !== look) await page.emulateMedia({ colorScheme: look });
+  looks.set(page, look);
+  await drawn(page);
 }
 
 // Runs in the page. The console has no audio, and no style of another origin, which axe-core would load again.

@@ -35,15 +35,17 @@ export function noteMotions() {
   const note = () => {
     for (const each of document.getAnimations()) {
       const { duration, delay, iterations } = each.effect.getTiming();
-      if (duration > 0) window.motions.push({ name: each.animationName ?? each.transitionProperty, duration, delay, iterations });
+      const isReduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const name = each.animationName ?? each.transitionProperty;
+      if (duration > 0) window.motions.push({ name, duration, delay, iterations, isReduced });
     }
   };
   for (const type of ["animationstart", "transitionrun"]) document.addEventListener(type, note, true);
 }
 
-// Returns the motions of the page since it was loaded, if it is to have none.
+// Returns the motions of the page since it was loaded that began while it was to have none.
 export async function needlessMotionsOf(page) {
-  const moved = await page.evaluate(() => (matchMedia("(prefers-reduced-motion: reduce)").matches ? window.motions : []));
+  const moved = await page.evaluate(() => window.motions.filter(({ isReduced }) => isReduced));
   return moved.map((motion) => `${page.url()} moves: ${JSON.stringify(motion)}`);
 }
 
