@@ -1,5 +1,7 @@
-"""The audit log: list its entries and verify its chain."""
+"""The audit log: list its entries, verify its chain, and report the compliance of one organization."""
 
+import time
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,21 +22,44 @@ from tenancy.gateway.documents.audit import (
     verification_document,
     without_operators_addresses,
 )
+from tenancy.gateway.documents.compliance import (
+    HTML,
+    REPORT_HEADERS,
+    ReportQuery,
+    organization_report_document,
+    report_answer,
+)
+from tenancy.gateway.documents.compliance_answers import OrganizationReportAnswer
 from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, tenant_of
-from tenancy.gateway.rights import for_operators, for_tenants
+from tenancy.gateway.rights import for_operators, for_operators_or_own, for_tenants
 from tenancy.rules.audit_chain import AuditEntry
 from tenancy.rules.cursors import Page
+from tenancy.rules.durations import DEPLOYED_SETTINGS_READ_SECONDS
 from tenancy.rules.permissions import AUDIT_READ
 from tenancy.settings import Settings
 from tenancy.use_cases.audit.read_audit import list_audit_entries, verify_audit_log
+from tenancy.use_cases.compliance.report_organization import report_organization
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env(
-    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SIGNING_KEY_ID", "UPGRADE_URL"
+    "API_HOST",
+    "AUDIT_DEAD_LETTERS_URL",
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "DEAD_LETTERS_BUCKET",
+    "DEAD_LETTERS_URL",
+    "EVENTS_QUEUE_URL",
+    "EXPORTS_BUCKET",
+    "REDIS_PATIENCE_MS",
+    "REJECTED_CALLS_URL",
+    "SEALING_KEY_ID",
+    "SIGNING_KEY_ID",
+    "SSO_KEY_ID",
+    "UPGRADE_URL",
 )
 wiring = Wiring(settings)
-db, signer = wiring.database, wiring.signer
+db, signer, deployment = wiring.database, wiring.signer, wiring.deployment
 app = api()
 
 
@@ -69,6 +94,23 @@ def list_one(organization_id: Id, query: Annotated[AuditQuery, Query()]) -> Resp
 def verify_one(organization_id: Id, query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the audit log of one organization for the operator."""
     return answer_verification(organization_id, query)
+
+
+@app.get("/organizations/<organization_id>/compliance/report")
+@for_operators_or_own(AUDIT_READ)
+@answers(OrganizationReportAnswer, media_types=(HTML,), headers=REPORT_HEADERS)
+def report(organization_id: Id, query: Annotated[ReportQuery, Query()]) -> Response[str]:
+    """Return the compliance report of one organization, as JSON or as a page, for the operator or for itself."""
+    started_at, now = time.monotonic(), datetime.now(UTC)
+    found = report_organization(
+        db,
+        deployment,
+        organization_id,
+        query.period(now.date()),
+        now=now,
+        has_time=lambda: time.monotonic() < started_at + DEPLOYED_SETTINGS_READ_SECONDS,
+    )
+    return report_answer("Compliance report of an organization", organization_report_document(found), query)
 
 
 def read_page(organization_id: UUID, query: AuditQuery) -> Page[AuditEntry]:

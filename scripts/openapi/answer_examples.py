@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from scripts.openapi.report_examples import find_report_examples
 from scripts.openapi.routes import DeployedRoute
 from tenancy.gateway.console_files import MEDIA_TYPES
 from tenancy.gateway.documents.audit import CSV, AuditQuery, entries_answer
@@ -49,6 +50,8 @@ def find_examples(route: DeployedRoute) -> Mapping[str, Any]:  # noqa: PLR0911 -
             return {CSV: make_csv()}
         case "GET /organizations/{organization_id}/deletion-certificate":
             return {JSON: make_certificates()}
+        case "GET /compliance/report" | "GET /organizations/{organization_id}/compliance/report":
+            return find_report_examples(route.path)
         case "POST /events/trace":
             return {JSON: make_trace()}
         case "POST /auth/token" | "POST /auth/refresh" | "POST /users/accept":

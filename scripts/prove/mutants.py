@@ -4,6 +4,7 @@ from typing import Final
 
 from scripts.prove import (
     branding_mutants,
+    compliance_mutants,
     custom_domain_mutants,
     domain_mutants,
     host_mutants,
@@ -28,4 +29,5 @@ MUTANTS: Final = (
     *sso_mutants.MUTANTS,
     *saml_mutants.MUTANTS,
     *branding_mutants.MUTANTS,
+    *compliance_mutants.MUTANTS,
 )

@@ -7,6 +7,7 @@ import typer
 from scripts.tenantctl import (
     audit,
     certificate,
+    compliance,
     dead_letters,
     events,
     health,
@@ -44,7 +45,7 @@ def choose(
     ctx.obj = GlobalOptions(profile=profile, timeout_seconds=timeout, is_key_on_stdin=key_stdin)
 
 
-for noun in (orgs, events, held, dead_letters, keys, platform_keys, audit, certificate):
+for noun in (orgs, events, held, dead_letters, keys, platform_keys, audit, compliance, certificate):
     app.add_typer(noun.noun.app)
 usage.add_to(app)
 statistics.add_to(app)

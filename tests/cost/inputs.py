@@ -56,6 +56,8 @@ TAKEN: Mapping[str, Takes] = {
     f"GET {ORGANIZATION}/usage": Takes(query=(*PERIOD, *PAGE)),
     f"GET {ORGANIZATION}/dead-letters": Takes(query=PAGE),
     f"POST {ORGANIZATION}/dead-letters/redrive": NOTHING,
+    "GET /compliance/report": Takes(query=(*PERIOD, "format"), is_alias=True),
+    f"GET {ORGANIZATION}/compliance/report": Takes(query=(*PERIOD, "format")),
     f"GET {ORGANIZATION}/audit": replace(AUDIT, is_alias=True),
     f"GET {ORGANIZATION}/audit/verify": replace(VERIFY, is_alias=True),
     "GET /audit": AUDIT,

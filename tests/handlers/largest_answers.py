@@ -18,6 +18,7 @@ from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS, VerifyingKey
 from tenancy.rules.branding.branding import COLOR_NAMES
 from tenancy.rules.branding.images import MAX_IMAGE_BYTES
 from tenancy.rules.branding.sender import SENDER_NAME_MAX_CHARACTERS
+from tenancy.rules.compliance import MAX_SHOWN
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS
@@ -150,6 +151,22 @@ INSERT_ENTRIES = """
     SELECT gen_random_uuid(), %(organization_id)s, now(), 'operator', gen_random_uuid(), repeat('a', 200),
            repeat('"', 4096), 'refused', repeat('c', 100), 2147483647, gen_random_uuid()::text, sha256('x')
     FROM generate_series(1, %(rows)s)
+"""
+INSERT_ACCESSES = """
+    INSERT INTO audit_log (id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count,
+                           request_id, personal_digest)
+    SELECT gen_random_uuid(), %(organization_id)s, now(), 'operator', gen_random_uuid(), %(action)s,
+           repeat('"', 4096), 'refused', 'tenant_mismatch', 2147483647, gen_random_uuid()::text, sha256('x')
+    FROM generate_series(1, %(rows)s)
+"""
+INSERT_OLD_KEYS = """
+    WITH policy AS (
+        UPDATE organizations SET key_rotation_days = 1 WHERE id = %(organization_id)s
+    )
+    INSERT INTO api_keys (id, organization_id, type, name, digest, hint, scopes, created_at, expires_at)
+    SELECT gen_random_uuid(), %(organization_id)s, 'sk', 'old', sha256(n::text::bytea), 'hint', '{}',
+           now() - interval '1 year', now() + interval '1 year'
+    FROM generate_series(1, %(rows)s) AS n
 """
 INSERT_DAYS = """
     INSERT INTO tenant_usage (organization_id, metric_date, events_count, api_requests_count, management_requests_count,
@@ -637,6 +654,29 @@ def audit_for_operator(large: Largest, route: Route) -> Iterator[Event]:
 @largest("GET /audit/verify")
 def own_verification(large: Largest, route: Route) -> Iterator[Event]:
     yield large.as_tenant(large.sample_of(route))
+
+
+@largest("GET /organizations/{organization_id}/compliance/report")
+def own_compliance(large: Largest, route: Route) -> Iterator[Event]:
+    _fill_reports(large)
+    for format_ in ("json", "html"):
+        yield large.as_tenant(large.sample_of(route), format=format_)
+
+
+@largest("GET /compliance/report")
+def compliance_of_the_platform(large: Largest, route: Route) -> Iterator[Event]:
+    _fill_reports(large)
+    large.execute(INSERT_ORGANIZATIONS, large=LARGE, reason=REASON_MAX_CHARACTERS, overrides="{}", rows=MAX_SHOWN + 1)
+    for format_ in ("json", "html"):
+        yield large.as_operator(large.sample_of(route), format=format_)
+
+
+def _fill_reports(large: Largest) -> None:
+    """Insert more entries of each kind, more erasures and more keys than a report shows."""
+    for action in ("export.requested", "GET /v1/organizations/{organization_id}/audit/verify"):
+        large.execute(INSERT_ACCESSES, action=action, rows=MAX_SHOWN + 1)
+    large.execute(INSERT_ERASURES, rows=MAX_SHOWN + 1)
+    large.execute(INSERT_OLD_KEYS, rows=MAX_SHOWN + 1)
 
 
 @largest("GET /exports")

@@ -150,7 +150,7 @@ def definer_columns(conn: Connection) -> list[tuple[str, str, str]]:
 
 def revealing_definers(conn: Connection) -> list[str]:
     """Return SECURITY DEFINER functions that return names, addresses, digests or whole rows."""
-    plain_types = {"uuid", "text", "text[]", "timestamp with time zone"}
+    plain_types = {"uuid", "text", "text[]", "timestamp with time zone", "bigint"}
     secret_columns = {"name", "email", "password_hash", "digest"}
     return sorted(
         {

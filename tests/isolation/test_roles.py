@@ -10,6 +10,7 @@ from psycopg import sql
 
 from scripts.release_names import FILE
 from scripts.stack import postgres
+from tenancy.rules.compliance import OverdueKeys
 from tenancy.stores.postgres.client import Connection, Database, UnboundRoleError
 from tenancy.stores.postgres.platform.lookups import KeyHolder, Member
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -150,6 +151,7 @@ def test_definers_return_only_what_the_authorizer_reads(migrated: Connection) ->
         "find_platform_key": {"credential_id", "expires_at"},
         "find_live_platform_key": {"credential_id", "expires_at"},
         "list_due_rotations": {"organization_id"},
+        "list_overdue_keys": set(OverdueKeys.__dataclass_fields__),
         "find_custom_domain_owners": {"domain", "organization_id"},
     }
 
@@ -171,6 +173,7 @@ def test_only_the_authorizer_looks_up_credentials(migrated: Connection) -> None:
         "find_platform_key": callers,
         "find_live_platform_key": ["tenancy_functions", "tenancy_platform"],
         "list_due_rotations": ["tenancy_platform"],
+        "list_overdue_keys": ["tenancy_platform"],
         "find_custom_domain_owners": ["tenancy_functions", "tenancy_platform"],
     }
 

@@ -15,6 +15,7 @@ HTTP = (
     "Ingest",
     "Provision",
     "Usage",
+    "Compliance",
     "HeldEvents",
     "DeadLetterRoutes",
     "Delete",

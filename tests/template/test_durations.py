@@ -20,6 +20,7 @@ USUAL = TEMPLATE["Globals"]["Function"]["Timeout"]
 CORE = ROOT / "layers/tenancy/tenancy"
 BUCKETS: dict[str, type[Objects]] = {"ExportsBucket": Exports, "DeadLettersBucket": DeadLetterObjects}
 SIGNING_ONLY = {"privacy", "sweep"}  # a link is signed without a call
+SETTINGS_ONLY = {"audit", "compliance"}  # settings of buckets, and no object
 # The time after which a function that calls S3 begins no other call, in seconds. A task of erase begins with it.
 WORK_BEFORE_S3 = {
     "dead_letters": d.REDRIVE_WORK_TIME_SECONDS,
@@ -99,7 +100,8 @@ def s3_clients() -> Iterator[tuple[str, type[Objects]]]:
     for function in FOLDERS:
         granted = [statement for statement in statements(function) if "s3:" in str(statement["Action"])]
         for bucket, store in BUCKETS.items():
-            if any(bucket in str(statement["Resource"]) for statement in granted) and function not in SIGNING_ONLY:
+            is_granted = any(bucket in str(statement["Resource"]) for statement in granted)
+            if is_granted and function not in SIGNING_ONLY | SETTINGS_ONLY:
                 yield function, store
 
 
@@ -126,6 +128,21 @@ def test_functions_that_only_sign_links_have_no_other_right() -> None:
         of_exports = [each for each in statements(function) if "ExportsBucket" in str(each["Resource"])]
 
         assert [each["Action"] for each in of_exports] == ["s3:GetObject"]
+
+
+@pytest.mark.parametrize("function", sorted(SETTINGS_ONLY))
+def test_functions_of_reports_read_settings_of_buckets_alone(function: str) -> None:
+    [actions] = [each["Action"] for each in statements(function) if "s3:" in str(each["Action"])]
+
+    assert set(actions) == {"s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetBucketVersioning"}
+
+
+@pytest.mark.parametrize("function", sorted(SETTINGS_ONLY))
+def test_silent_aws_and_slow_statements_do_not_outlast_a_report(function: str) -> None:
+    """The last call of AWS connects and reads. Two statements may wait for their whole time."""
+    aws = d.DEPLOYED_SETTINGS_READ_SECONDS + 2 * d.DEPLOYED_SETTINGS_CALL_SECONDS
+
+    assert aws + 2 * d.REPORT_STATEMENT_SECONDS + d.AWS_CALL_TIMEOUT_SECONDS < time_out(function)
 
 
 @pytest.mark.parametrize(

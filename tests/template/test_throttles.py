@@ -66,10 +66,10 @@ DOCUMENTS = {  # clients and caches keep them
 }
 LOG_IN_BY_SSO = {route for route in resolver_routes("sso") if route[1].startswith("/auth/")}
 FOR_PEOPLE = (resolver_routes("identity") | LOG_IN_BY_SSO) - DOCUMENTS
+OWN_REPORT = ("GET", "/organizations/{organization_id}/compliance/report")
+MANAGING = ("branding", "compliance", "domains", "keys", "members", "sso")
 FOR_ADMINISTRATORS = (
-    {route for function in ("branding", "domains", "keys", "members", "sso") for route in resolver_routes(function)}
-    - FOR_PEOPLE
-    - DOCUMENTS
+    {OWN_REPORT, *(route for function in MANAGING for route in resolver_routes(function))} - FOR_PEOPLE - DOCUMENTS
 )
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
 FOR_MONITORS = {("GET", "/health")}

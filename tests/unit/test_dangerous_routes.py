@@ -8,10 +8,11 @@ from scripts.openapi.routes import list_routes
 
 # A route below one of these is dangerous. A new one is added to the tables below.
 GUARDED = (
-    "/apps", "/branding", "/domains", "/erasures", "/exports", "/keys",
+    "/apps", "/branding", "/compliance", "/domains", "/erasures", "/exports", "/keys",
     "/organizations", "/platform-keys", "/sso", "/users",
 )  # fmt: skip
 OPERATORS_ONLY = frozenset({
+    "GET /compliance/report",
     "GET /organizations",
     "POST /organizations",
     "GET /organizations/{organization_id}",
@@ -73,7 +74,10 @@ TENANTS_ONLY = {
     "DELETE /users/{user_id}": "users:write",
     "POST /users/{user_id}/invitation": "users:write",
 }
-BOTH = {"DELETE /organizations/{organization_id}": "organization:delete"}
+BOTH = {
+    "DELETE /organizations/{organization_id}": "organization:delete",
+    "GET /organizations/{organization_id}/compliance/report": "audit:read",
+}
 # The token in the body of the first is its credential. A branding is for all who see it.
 PUBLIC = frozenset({"POST /users/accept", "GET /branding", "GET /branding/images/{organization_id}/{digest}"})
 

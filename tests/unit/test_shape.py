@@ -36,6 +36,7 @@ GLUED = {
         "apps",
         "audit_log",
         "audit_logs",
+        "compliance",
         "dead_letters",
         "deletions",
         "email_domains",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tenancy.rules.durations import (
     AWS_CALL_TIMEOUT_SECONDS,
     CLICKHOUSE_QUERY_TIMEOUT_SECONDS,
+    DEPLOYED_SETTINGS_CALL_SECONDS,
     FETCH_CALL_TIMEOUT_SECONDS,
     PUBLICATION_REDIS_TIMEOUT_SECONDS,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.database_cluster import DatabaseCluster
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
+    from tenancy.stores.aws.deployed_settings import DeployedSettings
     from tenancy.stores.aws.domain_executions import DomainExecutions
     from tenancy.stores.aws.encryptor import Encryptor
     from tenancy.stores.aws.event_bus import EventBus
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
     from tenancy.use_cases.admission.domain_owners import DomainOwners
+    from tenancy.use_cases.compliance.deployment import Deployment
     from tenancy.use_cases.domains.domain_stores import DomainStores
     from tenancy.use_cases.keys.sign_tokens import TokenSigner
     from tenancy.use_cases.keys.verify_tokens import TokenVerifier
@@ -323,6 +326,36 @@ class Wiring:
         from tenancy.stores.aws.sender_identities import SenderIdentities
 
         return SenderIdentities(self.settings.region)
+
+    @cached_property
+    def deployment(self) -> "Deployment":
+        """The settings of the stack's queues, buckets and keys, as AWS has them."""
+        from tenancy.use_cases.compliance.deployment import DeployedResources, Deployment
+
+        settings = self.settings
+        resources = DeployedResources(
+            queues={
+                "EventsQueue": settings.events_queue_url,
+                "DeadLetters": settings.dead_letters_url,
+                "RejectedCalls": settings.rejected_calls_url,
+                "AuditQueue": settings.audit_queue_url,
+                "AuditDeadLetters": settings.audit_dead_letters_url,
+            },
+            buckets={"ExportsBucket": settings.exports_bucket, "DeadLettersBucket": settings.dead_letters_bucket},
+            keys={"SealingKey": settings.encryption_key_id, "SsoKey": settings.sso_key_id},
+        )
+        return Deployment(self.make_deployed_settings, resources)
+
+    def make_deployed_settings(self) -> "DeployedSettings":
+        """Return the reader of settings. The first use imports boto3, which most requests do not need."""
+        from tenancy.stores.aws.deployed_settings import DeployedSettings
+
+        return DeployedSettings(
+            self._aws("sqs", timeout_seconds=DEPLOYED_SETTINGS_CALL_SECONDS),
+            self._aws("kms", timeout_seconds=DEPLOYED_SETTINGS_CALL_SECONDS),
+            self.settings.region,
+            path_style=self.settings.aws_endpoint_url is not None,
+        )
 
     @property
     def api_url(self) -> str:

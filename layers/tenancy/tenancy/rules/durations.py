@@ -212,6 +212,15 @@ SUBJECT_DIGEST_RETENTION: Final = timedelta(days=30)  # a queue keeps a message 
 BACKUP_RETENTION: Final = timedelta(days=35)  # of the oldest backup of a database (docs/operations.md)
 REGISTER_RETENTION: Final = 2 * BACKUP_RETENTION  # time for a restore of the oldest backup; the bucket's lifecycle
 
+# Of the stored rows of a data subject after the request: the month of GDPR, Article 12 (3), without its extension
+SUBJECT_ERASURE_DEADLINE: Final = timedelta(days=30)
+
+# Reports of compliance
+DEPLOYED_SETTINGS_MAX_AGE: Final = timedelta(minutes=5)  # then a report asks AWS again
+DEPLOYED_SETTINGS_READ_SECONDS: Final = 6.0  # of a time-out of 29 s. No call of AWS starts later.
+DEPLOYED_SETTINGS_CALL_SECONDS: Final = 2.0  # of one call
+REPORT_STATEMENT_SECONDS: Final = 6  # of a time-out of 29 s. PostgreSQL ends a statement of a report then.
+
 # Deletions of organizations
 LAST_MAIL_RETENTION: Final = timedelta(hours=23)  # less than a day: the recount, a day after the erasure, deletes it
 CERTIFICATE_RETRY_WINDOW: Final = timedelta(hours=1)  # a retry of the task within this time signs no second certificate

@@ -21,6 +21,7 @@ from tenancy.rules.durations import (
 )
 
 SET_TENANT: Final = "SET LOCAL app.current_tenant = {}"
+LIMIT_STATEMENTS: Final = "SET LOCAL statement_timeout = {}"
 SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # The session's role, and whether it is one of these or can become one with SET ROLE: a superuser, a role that bypasses
 # row-level security, an owner of tables. Policies do not bind such a role.
@@ -74,10 +75,11 @@ class Database:
         self._connection: Connection | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, statement_seconds: int | None = None) -> Iterator[Connection]:
         """Run the block in one transaction without a tenant.
 
-        The policies of tenants' tables show `tenancy_functions` no rows in it.
+        The policies of tenants' tables show `tenancy_functions` no rows in it. PostgreSQL ends the transaction if a
+        statement takes longer than *statement_seconds*.
 
         Raises:
             UnavailableError: the URL is not valid, or the database is unreachable or ended the transaction. Nothing was
@@ -89,12 +91,17 @@ class Database:
         """
         try:
             with ExitStack() as stack:
-                yield self._begin(stack)
+                conn = self._begin(stack)
+                if statement_seconds is not None:
+                    conn.execute(sql.SQL(LIMIT_STATEMENTS).format(sql.Literal(statement_seconds * 1000)))
+                yield conn
         except psycopg.OperationalError as error:
             raise UnavailableError("The database is unreachable.") from error
 
     @contextmanager
-    def tenant_transaction(self, organization_id: UUID, *, is_snapshot: bool = False) -> Iterator[Connection]:
+    def tenant_transaction(
+        self, organization_id: UUID, *, is_snapshot: bool = False, statement_seconds: int | None = None
+    ) -> Iterator[Connection]:
         """Run the block in one transaction that reads and changes only rows of *organization_id*.
 
         The setting ends with the transaction, so the next user of a pooled connection cannot inherit it. In a snapshot
@@ -103,7 +110,7 @@ class Database:
         Raises:
             UnavailableError, UnboundRoleError, RuntimeError: as for `transaction`.
         """
-        with self.transaction() as conn:
+        with self.transaction(statement_seconds=statement_seconds) as conn:
             if is_snapshot:
                 conn.execute(SNAPSHOT)
             conn.execute(sql.SQL(SET_TENANT).format(sql.Literal(str(UUID(bytes=organization_id.bytes)))))

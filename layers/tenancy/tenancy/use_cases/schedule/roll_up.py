@@ -31,6 +31,7 @@ from tenancy.stores.clickhouse.platform.statistics import (
     list_stored_bytes,
 )
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.drift import update_drift
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.quota_notices import insert_all_notices
 from tenancy.stores.postgres.platform.usage import (
@@ -94,8 +95,18 @@ def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetim
     with platform_db.transaction() as conn:
         if rolled_up.counters_settled:
             update_settled(conn, started_at=now)
+        update_drift(
+            conn,
+            started_at=now,
+            counter_events=_sum_of(rolled_up.counter_drifts) if rolled_up.counters_settled else None,
+            statistics_events=_sum_of(rolled_up.statistics_drifts),
+        )
         delete_lease(conn, ROLL_UP_LEASE, holder)
     return rolled_up
+
+
+def _sum_of(drifts: Mapping[UUID, int]) -> int:
+    return sum(map(abs, drifts.values()))
 
 
 def _is_full(last: FinishedRollUp | None, now: datetime) -> bool:

@@ -1,0 +1,73 @@
+"""Mutants of compliance reports."""
+
+from typing import Final
+
+from scripts.prove import expected_tests
+from scripts.prove.mutant import CORE, Mutant
+
+SAFEGUARD: Final = "compliance reports"
+HANDLER: Final = "tests/handlers/test_compliance.py"
+STORE: Final = f"{CORE}/stores/postgres/compliance.py"
+
+MUTANTS: Final = (
+    Mutant(
+        name="a report reads the audit logs of all organizations",
+        safeguard="the statement's own condition",
+        file=STORE,
+        old="WHERE organization_id = %(organization_id)s AND occurred_at >= %(start)s AND occurred_at < %(end)s",
+        new="WHERE %(organization_id)s::uuid IS NOT NULL AND occurred_at >= %(start)s AND occurred_at < %(end)s",
+        caught_by=expected_tests.STATEMENTS_ALONE,
+    ),
+    Mutant(
+        name="a report lists the keys of all organizations",
+        safeguard="the statement's own condition",
+        file=STORE,
+        old="SELECT count(*) OVER (), k.id, k.type, k.created_at, k.expires_at, o.key_rotation_days\n"
+        "    FROM api_keys AS k JOIN organizations AS o ON o.id = k.organization_id\n"
+        "    WHERE k.organization_id = %(organization_id)s",
+        new="SELECT count(*) OVER (), k.id, k.type, k.created_at, k.expires_at, o.key_rotation_days\n"
+        "    FROM api_keys AS k JOIN organizations AS o ON o.id = k.organization_id\n"
+        "    WHERE %(organization_id)s::uuid IS NOT NULL",
+        caught_by=expected_tests.STATEMENTS_ALONE,
+    ),
+    Mutant(
+        name="organizations with any permission read their report",
+        safeguard=SAFEGUARD,
+        file="functions/audit/app.py",
+        old="@for_operators_or_own(AUDIT_READ)",
+        new='@for_operators_or_own("usage:read")',
+        caught_by=f"{HANDLER}::test_organization_without_audit_read_is_refused",
+    ),
+    Mutant(
+        name="a page shows values without escapes",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/gateway/report_page.py",
+        old="    return escape(str(value))\n",
+        new="    return str(value)\n",
+        caught_by=f"{HANDLER}::test_page_is_html_without_script",
+    ),
+    Mutant(
+        name="caches may keep a report",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/gateway/documents/compliance.py",
+        old='json.dumps(document), {"Cache-Control": NO_STORE})',
+        new='json.dumps(document), {"Cache-Control": "private"})',
+        caught_by=f"{HANDLER}::test_json_is_not_stored_by_caches",
+    ),
+    Mutant(
+        name="a setting that is not visible counts as off",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/rules/compliance.py",
+        old="state=SettingState.NOT_KNOWN, detail=reason",
+        new="state=SettingState.OFF, detail=reason",
+        caught_by=f"{HANDLER}::test_settings_that_aws_does_not_show_are_not_known",
+    ),
+    Mutant(
+        name="a table without forced row-level security counts as protected",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/rules/compliance.py",
+        old="return self.is_enabled and self.is_forced and bool(self.policies)",
+        new="return self.is_enabled and bool(self.policies)",
+        caught_by=f"{HANDLER}::test_row_level_security_is_that_of_the_catalog",
+    ),
+)
