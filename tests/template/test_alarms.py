@@ -39,11 +39,19 @@ NOT_WATCHED = {
     "GatesClosedAgain": "The roll-up has placed the tombstones again.",
     "LogInsRefused": "Wrong passwords are normal, and the lock stops an attack. The usual number differs by platform.",
     "RequestsNotKept": "Redis is unreachable, which AdmissionDegraded shows. The next sweep persists the counts.",
-    "RequestsRefused": "Limits and permissions do their work. TenantMismatchAlarm watches the one that may be an attack.",
+    "RequestsRefused": "Limits and permissions do their work. TenantMismatchAlarm watches possible attacks.",
     "SegmentCallsRejected": "The sender has to be fixed. Samples are among its dead letters.",
     "StatisticsDrift": "Bills and quotas go by the rows. The log names the organization whose statistics differ.",
     "StorageLag": "EventsAgeAlarm watches the age of the oldest message.",
 }
+RUNBOOK = (ROOT / "docs/runbook.md").read_text()
+# The alarms of each entry, and its text.
+ENTRIES = [
+    (tuple(re.findall(r"`(\w+Alarm)`", section.split("**Means.**")[0])), section[section.index("**Means.**") :])
+    for section in re.split(r"^##+ ", RUNBOOK, flags=re.MULTILINE)
+    if "**Means.**" in section
+]
+HEADINGS = set(re.findall(r"^#+ (.+)$", (ROOT / "docs/operations.md").read_text() + RUNBOOK, re.MULTILINE))
 UNITS = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
 # Metrics that are a time, with their unit.
 TIMES = {
@@ -139,11 +147,25 @@ def test_description_of_a_lasting_state_names_its_time(name: str) -> None:
 
 
 @for_each("name", ALARMS)
-def test_description_of_an_alarm_leads_to_its_row(name: str) -> None:
-    """docs/operations.md has a section Alarms with one row for each."""
-    sections = (ROOT / "docs/operations.md").read_text().split("\n## ")
+def test_description_of_an_alarm_leads_to_the_runbook(name: str) -> None:
+    assert ALARMS[name]["AlarmDescription"].endswith("See docs/runbook.md.")
 
-    [alarms] = [section for section in sections if section.startswith("Alarms\n")]
 
-    assert ALARMS[name]["AlarmDescription"].endswith("See docs/operations.md, section Alarms.")
-    assert alarms.count(f"\n| `{name}` |") == 1
+@for_each("name", ALARMS)
+def test_each_alarm_has_one_entry_of_the_runbook(name: str) -> None:
+    assert [name in names for names, _ in ENTRIES].count(True) == 1
+
+
+def test_runbook_has_no_entry_of_a_missing_alarm() -> None:
+    assert {name for names, _ in ENTRIES for name in names} == set(ALARMS)
+
+
+@pytest.mark.parametrize(("names", "text"), ENTRIES, ids=[names[0] for names, _ in ENTRIES])
+def test_entry_tells_meaning_affected_and_three_steps(names: tuple[str, ...], text: str) -> None:
+    assert re.match(r"\*\*Means\.\*\* .+?\n\n\*\*Affected\.\*\* ", text, re.DOTALL)
+    assert re.findall(r"^(\d)\. ", text, re.MULTILINE) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("text", [text for _, text in ENTRIES], ids=[names[0] for names, _ in ENTRIES])
+def test_sections_that_an_entry_names_exist(text: str) -> None:
+    assert set(re.findall(r'"([A-Z][^"]+)"', text)) <= HEADINGS
