@@ -92,10 +92,12 @@ def record_calls() -> None:
     boto3.DEFAULT_SESSION.events.register("before-send", _record_of_boto)
     post = Connection.post
 
-    def recording_post(self: Connection, header_lines: str, body: bytes, path: str = "/") -> tuple[int, bytes]:
+    def recording_post(
+        self: Connection, header_lines: str, body: bytes, path: str = "/", *, method: str = "POST"
+    ) -> tuple[int, bytes]:
         lines = (line.partition(": ") for line in header_lines.splitlines())
-        _record("POST", path, {name.lower(): value for name, _, value in lines}, body)
-        return post(self, header_lines, body, path)
+        _record(method, path, {name.lower(): value for name, _, value in lines}, body)
+        return post(self, header_lines, body, path, method=method)
 
     Connection.post = recording_post  # type: ignore[method-assign]
 
