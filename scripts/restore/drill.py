@@ -37,7 +37,7 @@ COUNT_EVENTS: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class DrillOrganizations:
     """Three organizations: *erased* is erased after the backup, *kept* erases a subject, *busy* makes the load."""
 
     erased: DemoOrganization
@@ -89,7 +89,7 @@ def _drill(source: LocalStack, target: LocalStack, folder: Path) -> list[str]:
     return wrong
 
 
-def _use(stack: Stack, run: str) -> Given:
+def _use(stack: Stack, run: str) -> DrillOrganizations:
     """Let three organizations send events."""
     say("Letting organizations use the stack")
     erased, kept, busy = (provision(stack, name, "enterprise", run) for name in ("acme", "globex", "initech"))
@@ -97,10 +97,10 @@ def _use(stack: Stack, run: str) -> Given:
         call(f"{stack.api_url}/events", each.write_key, body={"events": batch_of(EVENTS)})
         call(f"{stack.api_url}/usage/ml_predictions", each.secret_key, body={"amount": 1})
     _wait("the events", lambda: {count_stored(stack, each) for each in (erased, kept, busy)} == {EVENTS})
-    return Given(erased=erased, kept=kept, busy=busy)
+    return DrillOrganizations(erased=erased, kept=kept, busy=busy)
 
 
-def _erase_and_revoke(stack: Stack, given: Given) -> None:
+def _erase_and_revoke(stack: Stack, given: DrillOrganizations) -> None:
     """Erase an organization and a data subject, and revoke a key."""
     say("Erasing an organization and a data subject, and revoking a key, after the backup")
     kept = given.kept
@@ -120,7 +120,7 @@ def _revoke(stack: Stack, organization: DemoOrganization, key_id: str) -> None:
     urllib.request.urlopen(request, timeout=REQUEST_SECONDS).close()  # noqa: S310 - as above
 
 
-def _check_before(target: LocalStack, given: Given) -> Iterator[str]:
+def _check_before(target: LocalStack, given: DrillOrganizations) -> Iterator[str]:
     """Yield what is wrong if the backup does not have the data that was erased, or if its stack serves already."""
     if answers(f"http://{target.settings.local_host}:{target.ports['api']}/v1/health", seconds=REQUEST_SECONDS):
         yield "the second stack answers before the replay"
@@ -128,7 +128,7 @@ def _check_before(target: LocalStack, given: Given) -> Iterator[str]:
         yield "the backup lacks the rows that were erased after it"
 
 
-def _check_after(target: LocalStack, restored: Stack, given: Given) -> Iterator[str]:
+def _check_after(target: LocalStack, restored: Stack, given: DrillOrganizations) -> Iterator[str]:
     """Yield what a client finds that should not be there."""
     kept, api = given.kept, restored.api_url
     organization = f"{api}/organizations/{given.erased.id}"
