@@ -7,7 +7,7 @@ import argparse
 import sys
 
 from scripts.restore.drill import drill
-from scripts.restore.replaying import replay_register, settings_of
+from scripts.restore.replaying import replay_register, settings_of, wire
 from tenancy.errors import Refusal
 from tenancy.use_cases.deletion.erase import RowsLeftError
 
@@ -24,7 +24,8 @@ def main() -> int:
     if arguments.command == "drill":
         return 1 if drill() else 0
     try:
-        return 1 if replay_register(settings_of(arguments.stack, arguments.secrets_prefix), say) else 0
+        wiring, stores = wire(settings_of(arguments.stack, arguments.secrets_prefix))
+        return 1 if replay_register(wiring, stores, say) else 0
     except (Refusal, RowsLeftError) as error:
         print(f"replay: {error} Run the same command again.", file=sys.stderr)
         return 1

@@ -49,13 +49,13 @@ def settings_of(stack: str, secrets_prefix: str) -> Settings:
     return Settings.from_env(*VARIABLES, environ={**_variables(stack), "SECRETS_PREFIX": secrets_prefix})
 
 
-def replay_register(settings: Settings, say: Say) -> list[str]:
+def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]:
     """Replay the register, and return what is wrong with the audit logs of the restored databases.
 
     Raises:
         Refusal, RowsLeftError: as for `replay`. Run it again.
     """
-    wiring, stores = wire(settings)
+    settings = wiring.settings
     is_local = settings.aws_endpoint_url is not None
     changes = RegisterReader(settings.region, settings.register_bucket, path_style=is_local).read()
     say(

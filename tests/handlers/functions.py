@@ -116,11 +116,12 @@ def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
         yield Function(caller, app)
     finally:
         for value in list(vars(app).values()):
-            _close(value)
+            close_resources(value)
         del sys.modules[module_name]
 
 
-def _close(value: object) -> None:
+def close_resources(value: object) -> None:
+    """Close the connections of *value*, and of all that it holds."""
     if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize and not parameters_of(value):
         value = value()  # made at the first request and kept for the life of the process
     if isinstance(value, Database | Client | Redis):
@@ -129,10 +130,10 @@ def _close(value: object) -> None:
         value._connection.close()
     elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):
         for inner in vars(value).values():
-            _close(inner)
+            close_resources(inner)
     elif type(value).__module__.startswith("tenancy.") and is_dataclass(value):
         for each in fields(value):
-            _close(getattr(value, each.name, None))  # settings have only the variables that the function named
+            close_resources(getattr(value, each.name, None))  # settings have only the variables that the function named
 
 
 def parameters_of(function: Callable[..., object]) -> list[str]:

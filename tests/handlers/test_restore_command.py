@@ -1,18 +1,21 @@
 """The operator's replay, with the variables of a deployed stack and secrets of its own."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scripts.restore.replaying import VARIABLES, replay_register
+from scripts.restore.replaying import VARIABLES, replay_register, wire
 from tenancy.rules.register import ended_keys, erased_organization
 from tenancy.settings import Settings
 from tenancy.stores.aws.register import Register
 from tenancy.stores.aws.secrets import REDIS
 from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.restore.replay import ReplayStores
+from tenancy.wiring import Wiring
 from tests.given import REGION, STACK_NAME, AwsAccount, Databases
 from tests.handlers.conftest import buckets_of
-from tests.handlers.functions import BASE_DOMAIN, PREFIX, PutSecret, superuser
+from tests.handlers.functions import BASE_DOMAIN, PREFIX, PutSecret, close_resources, superuser
 from tests.use_cases.erasing import column_of
 from tests.use_cases.storing import count, store
 
@@ -20,7 +23,12 @@ HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 
 @pytest.fixture
-def settings(aws: AwsAccount, databases: Databases, put_secret: PutSecret, secrets: None) -> Settings:  # noqa: ARG001
+def wired(
+    aws: AwsAccount,
+    databases: Databases,
+    put_secret: PutSecret,
+    secrets: None,  # noqa: ARG001 - the URLs of the databases
+) -> Iterator[tuple[Wiring, ReplayStores]]:
     put_secret(REDIS, databases.servers.valkey_url)
     values = {
         "AWS_REGION": REGION,
@@ -33,11 +41,18 @@ def settings(aws: AwsAccount, databases: Databases, put_secret: PutSecret, secre
         "SIGNING_KEY_ID": aws.signing_key_id,
         **buckets_of(aws),
     }
-    return Settings.from_env(*VARIABLES, environ=values)
+    wiring, stores = wire(Settings.from_env(*VARIABLES, environ=values))
+    yield wiring, stores
+    for each in (wiring, stores, stores.erasure.client()):
+        close_resources(each)
 
 
 def test_replay_erases_and_verifies(
-    settings: Settings, databases: Databases, register: Register, acme: Provisioned, globex: Provisioned
+    wired: tuple[Wiring, ReplayStores],
+    databases: Databases,
+    register: Register,
+    acme: Provisioned,
+    globex: Provisioned,
 ) -> None:
     for provisioned in (acme, globex):
         store(databases, provisioned.organization.id, range(10), at=HOUR_AGO)
@@ -45,7 +60,7 @@ def test_replay_erases_and_verifies(
     register.put(ended_keys(globex.organization.id, [globex.write_key_id], ends_at=HOUR_AGO))
     said: list[str] = []
 
-    wrong = replay_register(settings, said.append)
+    wrong = replay_register(*wired, said.append)
 
     assert wrong == []
     assert said[0] == "register: 1 organizations, 0 subjects, 1 keys"
@@ -57,11 +72,13 @@ def test_replay_erases_and_verifies(
     assert [count(databases, each.organization.id) for each in (acme, globex)] == [0, 10]
 
 
-def test_damaged_audit_log_is_named(settings: Settings, databases: Databases, globex: Provisioned) -> None:
-    replay_register(settings, lambda _: None)
+def test_damaged_audit_log_is_named(
+    wired: tuple[Wiring, ReplayStores], databases: Databases, globex: Provisioned
+) -> None:
+    replay_register(*wired, lambda _: None)
     with superuser(databases) as conn:
         conn.execute("UPDATE audit_log SET target = 'x' WHERE organization_id = %s", (globex.organization.id,))
 
-    [wrong] = replay_register(settings, lambda _: None)
+    [wrong] = replay_register(*wired, lambda _: None)
 
     assert str(globex.organization.id) in wrong
