@@ -40,6 +40,7 @@ KNOWS_CLICKHOUSE = {
 SENDS_MAIL = {"sweep"}
 WITHOUT_BOTO3 = {
     "audit",
+    "compliance",
     "delete",
     "held_events",
     "identity",

@@ -76,6 +76,13 @@ def test_page_claims_no_certificate() -> None:
     assert CLAIM.findall(TEXT) == []
 
 
+def test_documented_index_is_that_of_the_migration() -> None:
+    migration = (ROOT / "layers/migrations/postgres/0035_compliance.sql").read_text()
+    [made] = re.findall(r"CREATE INDEX IF NOT EXISTS (.+;)", migration)
+
+    assert f"CREATE INDEX CONCURRENTLY {made}" in (ROOT / "docs/operations.md").read_text()
+
+
 def is_test(name: str) -> bool:
     """Tell whether *name* is a file of tests, or a test in it."""
     path, _, function = name.partition("::")

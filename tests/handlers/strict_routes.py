@@ -17,7 +17,7 @@ from tests.template.template import FOLDERS, routes
 from tests.template.test_routes import PUBLIC
 
 OF_OPERATORS = "/organizations"
-OF_PLATFORM_KEYS = "/platform-keys"
+OF_THE_PLATFORM = ("/compliance", "/platform-keys")  # and of no organization
 OWN_ORGANIZATION = "/organizations/current"
 STRICT_WITHOUT_CREDENTIAL = frozenset(
     {
@@ -72,7 +72,7 @@ class StrictRoute:
 
     def is_of_operators(self) -> bool:
         """Whether an operator calls the route."""
-        return self.path.startswith((OF_OPERATORS, OF_PLATFORM_KEYS)) and self.path != OWN_ORGANIZATION
+        return self.path.startswith((OF_OPERATORS, *OF_THE_PLATFORM)) and self.path != OWN_ORGANIZATION
 
     @property
     def takes_any_member(self) -> bool:
@@ -82,9 +82,9 @@ class StrictRoute:
     def takes_organization(self) -> bool:
         """Whether a request may name acme in its query and body.
 
-        The list, provisioning and platform keys have no organization.
+        The list, provisioning, platform keys and the platform's report have no organization.
         """
-        return self.path != OF_OPERATORS and not self.path.startswith(OF_PLATFORM_KEYS)
+        return self.path != OF_OPERATORS and not self.path.startswith(OF_THE_PLATFORM)
 
     def dependant(self, function: Function) -> Any:  # noqa: ANN401 - of Powertools
         """Return the parameters of the route, or None if the function has no resolver."""

@@ -1,9 +1,11 @@
 """Commands of several requests: following, redriving, verifying a long chain, and waiting for an erasure."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scripts.openapi.report_examples import find_report_examples
 from tests.tenantctl.documents import ACME_ID, TIME, organization, page
 from tests.tenantctl.processes import Tenantctl
 from tests.tenantctl.served_api import Served, ServedApi
@@ -18,6 +20,7 @@ STEP = {
     "unsealed": 0,
     "checkpoint": None,
 }
+OWN_REPORT = "/organizations/{organization_id}/compliance/report"
 NOT_ERASED = Served.refusal(404, "not_found", "There is no such certificate.")
 CERTIFICATE = {"certificate": {"organization_id": ACME_ID, "counts": {}}, "is_valid": True, "signing_key": "key"}
 
@@ -95,6 +98,21 @@ def test_broken_chain_has_its_own_exit_code(tenantctl: Tenantctl, api: ServedApi
     done = tenantctl.run("audit", "verify", ACME_ID)
 
     assert (done.code, "broken at entry 3: changed" in done.err) == (1, True)
+
+
+def test_report_names_unprotected_tables_and_unknown_settings(tenantctl: Tenantctl, api: ServedApi) -> None:
+    own, platform = (find_report_examples(path)["application/json"] for path in (OWN_REPORT, "/compliance/report"))
+    own["row_level_security"]["unprotected"] = ["apps"]
+    api.answer(Served(document=own), Served(document=platform), Served(document=platform))
+
+    shown = tenantctl.run("compliance", "show", ACME_ID)
+    reported = tenantctl.run("compliance", "report", "--from", "2026-11-01")
+    as_json = tenantctl.run("compliance", "report", "--json")
+
+    assert (shown.code, reported.code, as_json.document) == (0, 0, platform)
+    assert re.search(r"unprotected tables +apps", shown.out)
+    assert "not_known" in reported.out
+    assert api.received[1].path.endswith("/compliance/report?from=2026-11-01")
 
 
 @pytest.mark.parametrize("command", ["show", "restore"])

@@ -62,6 +62,15 @@ def test_repeated_roll_up_changes_nothing(
         assert events_of(databases, globex.organization.id) == {"2026-11-23": 20}
 
 
+def recorded_drift(databases: Databases, started_at: datetime) -> tuple[int | None, int]:
+    """Return the drifts of counters and statistics that the roll-up has recorded, for compliance reports."""
+    with databases.platform.transaction() as conn:
+        [found] = conn.execute(
+            "SELECT counter_drift, statistics_drift FROM roll_ups WHERE started_at = %s", (started_at,)
+        )
+    return found
+
+
 def test_quota_taken_by_duplicates_is_given_back(
     admit: Admit, databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
@@ -80,6 +89,7 @@ def test_quota_taken_by_duplicates_is_given_back(
     done = run(databases, counters, LATER)
 
     assert done.counter_drifts == {acme.organization.id: 80}
+    assert recorded_drift(databases, LATER) == (80, 0)
     assert counter(databases, acme.organization.id) == 40
     assert run(databases, counters, LATER).counter_drifts == {}
     assert admit(tenant, now=LATER, events=1).used == 40
@@ -187,6 +197,7 @@ def test_statistics_that_differ_from_rows_are_reported(
         drifts = run(databases, counters, NOW + MINUTE).statistics_drifts
 
     assert drifts == {acme.organization.id: 2, globex.organization.id: 4}
+    assert recorded_drift(databases, NOW + MINUTE) == (0, 6)
     assert run(databases, counters, NOW + MINUTE).statistics_drifts == {}
 
 
@@ -221,6 +232,7 @@ def test_roll_up_without_redis_stores_usage(databases: Databases, acme: Provisio
     done = run(databases, unreachable, NOW)
 
     assert done.counters_settled is False
+    assert recorded_drift(databases, NOW) == (None, 0)
     assert events_of(databases, acme.organization.id) == {"2026-11-24": 3}
 
 

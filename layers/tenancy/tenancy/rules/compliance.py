@@ -16,6 +16,7 @@ MAX_SHOWN: Final = 100  # rows of each list of a report
 MAX_READ_ENTRIES: Final = 100_000  # entries of audit logs that a report reads: some tenths of a second
 MAX_TABLES: Final = 500  # of the schema, which has about 50
 MAX_POLICIES: Final = 20  # shown of one table
+MAX_SETTINGS: Final = 50  # of a section. Code lists them, about 20.
 
 
 class SettingState(StrEnum):

@@ -1,10 +1,12 @@
 """The types of compliance reports, as docs/openapi.json shows them."""
 
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
+
+from pydantic import Field
 
 from tenancy.gateway.answer_types import Date, Time, Uuid
 from tenancy.rules.audit_record import AuditOutcome
-from tenancy.rules.compliance import SettingState
+from tenancy.rules.compliance import MAX_POLICIES, MAX_SETTINGS, MAX_SHOWN, MAX_TABLES, SettingState
 from tenancy.rules.erasures import ErasureStatus, SubjectKind
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tenant import CallerKind
@@ -24,7 +26,7 @@ class RowPolicyAnswer(TypedDict):
     name: str
     command: Literal["ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]
     is_permissive: bool
-    roles: list[str]
+    roles: Annotated[list[str], Field(max_length=MAX_POLICIES)]
 
 
 class TableSecurityAnswer(TypedDict):
@@ -33,15 +35,15 @@ class TableSecurityAnswer(TypedDict):
     table: str
     is_enabled: bool
     is_forced: bool
-    policies: list[RowPolicyAnswer]
+    policies: Annotated[list[RowPolicyAnswer], Field(max_length=MAX_POLICIES)]
 
 
 class RowSecurityAnswer(TypedDict):
     """The row-level security of all tables of tenants. *unprotected* ones lack it, or it binds not all roles."""
 
     protected: int
-    unprotected: list[str]
-    tables: list[TableSecurityAnswer]
+    unprotected: Annotated[list[str], Field(max_length=MAX_TABLES)]
+    tables: Annotated[list[TableSecurityAnswer], Field(max_length=MAX_TABLES)]
 
 
 class SettingAnswer(TypedDict):
@@ -86,7 +88,7 @@ class AccessListAnswer(TypedDict):
     """The number of entries, and the newest of them."""
 
     count: int
-    shown: list[AccessEntryAnswer]
+    shown: Annotated[list[AccessEntryAnswer], Field(max_length=MAX_SHOWN)]
 
 
 class AccessAnswer(TypedDict):
@@ -123,9 +125,9 @@ class ErasureCountsAnswer(TypedDict):
 class RetentionAnswer(TypedDict):
     """The retention of each tier, of data that no tier changes, and of objects in buckets."""
 
-    tiers: list[TierRetentionAnswer]
-    fixed: list[FixedRetentionAnswer]
-    buckets: list[SettingAnswer]
+    tiers: Annotated[list[TierRetentionAnswer], Field(max_length=len(Tier))]
+    fixed: Annotated[list[FixedRetentionAnswer], Field(max_length=MAX_SETTINGS)]
+    buckets: Annotated[list[SettingAnswer], Field(max_length=MAX_SETTINGS)]
 
 
 class OwnRetentionAnswer(RetentionAnswer):
@@ -166,7 +168,7 @@ class DeletionListAnswer(TypedDict):
 
     count: int
     overdue: int
-    shown: list[ListedDeletionAnswer]
+    shown: Annotated[list[ListedDeletionAnswer], Field(max_length=MAX_SHOWN)]
 
 
 class SubjectErasureAnswer(TypedDict):
@@ -185,14 +187,14 @@ class SubjectErasureAnswer(TypedDict):
 class SubjectErasuresAnswer(ErasureCountsAnswer):
     """The erasures of an organization's data subjects, newest first."""
 
-    shown: list[SubjectErasureAnswer]
+    shown: Annotated[list[SubjectErasureAnswer], Field(max_length=MAX_SHOWN)]
 
 
 class KeyAgesAnswer(TypedDict):
     """The live keys, oldest first."""
 
     count: int
-    shown: list[KeyAgeAnswer]
+    shown: Annotated[list[KeyAgeAnswer], Field(max_length=MAX_SHOWN)]
 
 
 class OwnKeyAgesAnswer(KeyAgesAnswer):
@@ -214,7 +216,7 @@ class OverdueKeyListAnswer(TypedDict):
     """The organizations with keys that should have been rotated, oldest key first."""
 
     count: int
-    shown: list[OverdueKeysAnswer]
+    shown: Annotated[list[OverdueKeysAnswer], Field(max_length=MAX_SHOWN)]
 
 
 class PlatformKeyAgesAnswer(TypedDict):
@@ -229,7 +231,7 @@ class MismatchesAnswer(TypedDict):
 
     is_complete: bool
     count: int
-    shown: list[AccessEntryAnswer]
+    shown: Annotated[list[AccessEntryAnswer], Field(max_length=MAX_SHOWN)]
 
 
 class DriftAnswer(TypedDict):
@@ -248,10 +250,10 @@ class ReportAnswer(ReportHead):
     """The sections that both reports have."""
 
     row_level_security: RowSecurityAnswer
-    encryption: list[SettingAnswer]
+    encryption: Annotated[list[SettingAnswer], Field(max_length=MAX_SETTINGS)]
     access: AccessAnswer
     mismatches: MismatchesAnswer
-    backups: list[SettingAnswer]
+    backups: Annotated[list[SettingAnswer], Field(max_length=MAX_SETTINGS)]
 
 
 class OrganizationReportAnswer(ReportAnswer):
