@@ -66,8 +66,8 @@ from tests.moto_in_process import answered_in_process
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
-# Tests that share the deployed stack, the packages of Node, or the organizations of the proof, by the start of their
-# names.
+# Tests that share the deployed stack, the packages of Node, the organizations of the proof, or the transformed
+# template, by the start of their names.
 SHARING = {
     "tests/e2e/": "stack",
     "tests/docs/test_api_examples.py": "stack",
@@ -80,6 +80,10 @@ SHARING = {
     "tests/handlers/test_sdks.py": "node",
     "tests/isolation/proof/": "proof",
     "tests/stores/test_admission_script.py": "node",
+    "tests/template/test_domain.py": "transform",
+    "tests/template/test_invocations.py": "transform",
+    "tests/template/test_throttles.py": "transform",
+    "tests/template/test_tls.py": "transform",
 }
 
 
