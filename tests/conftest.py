@@ -22,7 +22,7 @@ from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from scripts.node_packages import NODE, install_programs
+from scripts.node_packages import NODE
 from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
@@ -63,6 +63,7 @@ from tests.given import (
     provision,
 )
 from tests.moto_in_process import answered_in_process
+from tests.shared_packages import installed_programs
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
@@ -281,7 +282,7 @@ def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Return Node (from PyPI) and a folder with the packages of package-lock.json."""
-    folder = tmp_path_factory.mktemp("node")
-    install_programs(folder)
-    yield str(NODE), folder
-    shutil.rmtree(folder)  # it has a browser, and pytest keeps the folders of three runs
+    own = tmp_path_factory.getbasetemp()
+    of_the_run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with installed_programs(of_the_run) as folder:
+        yield str(NODE), folder
