@@ -130,7 +130,7 @@ def servers() -> Iterator[Servers]:
         processes.start(directory, postgres.prepare(settings, port=postgres_port, credentials=credentials))
         processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
         start_valkey(settings, started, port=valkey_port)
-        disable_fsync(started.superuser_url)
+        make_cheap(started.superuser_url, credentials.superuser)
         postgres.create_database(started.superuser_url, credentials)
         owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE), as_owner=True)
         migrate(owner, connect(started.clickhouse_url("default")), MIGRATIONS)
@@ -154,13 +154,19 @@ def fast_folder() -> Path | None:
     return MEMORY if free >= MEMORY_BYTES else None
 
 
-def disable_fsync(superuser_url: str) -> None:
-    """Make PostgreSQL faster and smaller: data that a crash of a test server loses does not matter."""
+def make_cheap(superuser_url: str, password: str) -> None:
+    """Make PostgreSQL faster and smaller: data that a crash of a test server loses does not matter.
+
+    Each hash of a password is cheap to compute, too, because each test opens connections.
+    """
     with psycopg.connect(superuser_url, autocommit=True) as conn:
         conn.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
+        conn.execute("ALTER SYSTEM SET scram_iterations = 1")
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
         conn.execute("SELECT pg_reload_conf()")
+        conn.execute("SET scram_iterations = 1")
+        conn.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(sql.Literal(password)))
 
 
 def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> None:
