@@ -23,7 +23,7 @@ from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from scripts.node_packages import NODE, install_programs
+from scripts.node_packages import NODE
 from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
@@ -67,11 +67,12 @@ from tests.given import (
 from tests.least_privilege import LeastPrivilege
 from tests.moto_in_process import answered_in_process
 from tests.registers import new_register
+from tests.shared_packages import installed_programs
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
-# Tests that share the deployed stack, the packages of Node, or the organizations of the proof, by the start of their
-# names.
+# Tests that share the deployed stack, the packages of Node, the organizations of the proof, or the transformed
+# template, by the start of their names.
 SHARING = {
     "tests/e2e/": "stack",
     "tests/docs/test_api_examples.py": "stack",
@@ -84,6 +85,10 @@ SHARING = {
     "tests/handlers/test_sdks.py": "node",
     "tests/isolation/proof/": "proof",
     "tests/stores/test_admission_script.py": "node",
+    "tests/template/test_domain.py": "transform",
+    "tests/template/test_invocations.py": "transform",
+    "tests/template/test_throttles.py": "transform",
+    "tests/template/test_tls.py": "transform",
 }
 
 # The URL of a real ClickHouse on 127.0.0.1, if `make test-clickhouse` has started one.
@@ -138,7 +143,7 @@ def servers() -> Iterator[Servers]:
         if started.clickhouse_folder:
             processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
         start_valkey(settings, started, port=valkey_port)
-        disable_fsync(started.superuser_url)
+        make_cheap(started.superuser_url, credentials.superuser)
         postgres.create_database(started.superuser_url, credentials)
         owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE), as_owner=True)
         migrate(owner, connect(started.clickhouse_url("default")), MIGRATIONS)
@@ -162,13 +167,19 @@ def fast_folder() -> Path | None:
     return MEMORY if free >= MEMORY_BYTES else None
 
 
-def disable_fsync(superuser_url: str) -> None:
-    """Make PostgreSQL faster and smaller: data that a crash of a test server loses does not matter."""
+def make_cheap(superuser_url: str, password: str) -> None:
+    """Make PostgreSQL faster and smaller: data that a crash of a test server loses does not matter.
+
+    Each hash of a password is cheap to compute, too, because each test opens connections.
+    """
     with psycopg.connect(superuser_url, autocommit=True) as conn:
         conn.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
+        conn.execute("ALTER SYSTEM SET scram_iterations = 1")
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
         conn.execute("SELECT pg_reload_conf()")
+        conn.execute("SET scram_iterations = 1")
+        conn.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(sql.Literal(password)))
 
 
 def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> None:
@@ -186,11 +197,17 @@ def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> Non
             time.sleep(0.02)
 
 
-@pytest.fixture
-def counters(servers: Servers) -> Iterator[Redis]:
-    """Return a client of an empty Redis."""
+@pytest.fixture(scope="session")
+def valkey_client(servers: Servers) -> Iterator[redis.Redis]:
+    """A connection that stays open from one test to the next, because a new one takes longer than what tests do."""
     with redis.Redis.from_url(servers.valkey_url) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def counters(servers: Servers, valkey_client: redis.Redis) -> Iterator[Redis]:
+    """Return a client of an empty Redis."""
+    valkey_client.flushall()
     opened = Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)
     yield opened
     opened.close()
@@ -296,7 +313,7 @@ def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Return Node (from PyPI) and a folder with the packages of package-lock.json."""
-    folder = tmp_path_factory.mktemp("node")
-    install_programs(folder)
-    yield str(NODE), folder
-    shutil.rmtree(folder)  # it has a browser, and pytest keeps the folders of three runs
+    own = tmp_path_factory.getbasetemp()
+    of_the_run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with installed_programs(of_the_run) as folder:
+        yield str(NODE), folder

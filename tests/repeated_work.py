@@ -13,7 +13,9 @@ from typing import Any
 import moto.backends
 import pytest
 import redis.utils
+from botocore.useragent import UserAgentString
 from moto.core import responses, utils
+from moto.core.base_backend import AccountSpecificBackend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.sqs import models
 from moto.sqs.models import SQSBackend
@@ -21,10 +23,16 @@ from moto.sqs.models import SQSBackend
 
 @contextmanager
 def saved() -> Iterator[None]:
-    """Let moto and redis-py do this work once, and let moto's SQS read the clock cheaply."""
+    """Let boto3, moto and redis-py do this work once, and let moto's SQS read the clock cheaply."""
+    user_agent = UserAgentString.from_environment().to_string()
+    generate_regions: Any = AccountSpecificBackend._generate_regions.__wrapped__
+    list_regions = cache(lambda service: generate_regions(None, service))
     modules = frozenset(moto.backends.list_of_moto_modules())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(moto.backends, "list_of_moto_modules", lambda: modules)
+        patch.setattr(UserAgentString, "to_string", lambda _: user_agent)
+        patch.setattr(AccountSpecificBackend, "_generate_regions", lambda _, service: list_regions(service))
+        patch.setattr(models, "camelcase_to_underscores", cache(utils.camelcase_to_underscores))
         patch.setattr(responses, "method_names_from_class", cache(utils.method_names_from_class))
         patch.setattr(MotoRequestHandler, "log_request", lambda *_: None)
         patch.setattr(models, "unix_time_millis", lambda: time.time() * 1000)

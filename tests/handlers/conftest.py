@@ -50,7 +50,7 @@ from tests.handlers.functions import (
 )
 from tests.handlers.invocations import serving_invocations
 from tests.handlers.logged_in import put_token_keys
-from tests.handlers.redis_keys import persist_keys
+from tests.handlers.redis_keys import persist_keys_of
 from tests.handlers.requests import OPERATOR
 from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
 from tests.name_server import NameServer, running_name_server
@@ -119,6 +119,7 @@ def start(
     aws: AwsAccount,
     counters: Redis,
     servers: Servers,
+    valkey_client: Client,
     put_secret: PutSecret,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -132,7 +133,7 @@ def start(
     put_secret(REDIS, servers.valkey_url)
     for tenant in (sent_events.ACME, sent_events.GLOBEX):
         know(counters, tenant)
-    persist_keys(servers)
+    persist_keys_of(valkey_client)
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,

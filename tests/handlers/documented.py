@@ -16,6 +16,7 @@ from scripts.openapi.headers import UNLISTED
 from tests.given import ROOT
 
 COMPONENTS = "#/components/"
+SCHEMA = re.compile(rf'"{COMPONENTS}schemas/([^"/]+)"')
 PARAMETER = re.compile(r"\{\w+\}")
 STAGE = "/v1"
 
@@ -82,14 +83,23 @@ def validator_of(method: str, path: str, status: str, media_type: str) -> Draft2
 
 
 def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator({**strict(dict(schema)), "components": _components()}, validate_formats=True)
+    """Return the validator of *schema* with the components that it refers to. To compile all takes 20 times as long."""
+    made = strict(dict(schema))
+    names = _named_components(made)
+    while (further := names.union(*(_named_components(_component(name)) for name in names))) != names:
+        names = further
+    components = {"schemas": {name: _component(name) for name in sorted(names)}}
+    return Draft202012Validator({**made, "components": components}, validate_formats=True)
+
+
+def _named_components(schema: Mapping[str, Any]) -> set[str]:
+    return set(SCHEMA.findall(json.dumps(schema)))
 
 
 @cache
-def _components() -> dict[str, Any]:
-    return {
-        "schemas": {name: each if name == "Problem" else _strict_component(each) for name, each in _schemas().items()}
-    }
+def _component(name: str) -> dict[str, Any]:
+    schema = _schemas()[name]
+    return schema if name == "Problem" else _strict_component(schema)
 
 
 def _schemas() -> dict[str, Any]:

@@ -18,6 +18,19 @@ from tests.handlers.logged_in import (
 from tests.handlers.requests import Event, answer_of, problem_of, sample, with_header_values, with_headers
 
 REFRESH, LOG_OUT = (without_body(sample("identity", case)) for case in ("refresh", "log_out"))
+OTHER_ORIGINS = [
+    None,
+    "",
+    "null",
+    "https://evil.example",
+    f"https://evil.{BASE_DOMAIN}",
+    f"https://{BASE_DOMAIN}",
+    f"http://{HOST}",
+    f"https://{HOST}:8443",
+    f"https://{HOST}/",
+    f"https://{HOST}.evil.example",
+    f"https://evil.example/https://{HOST}",
+]
 
 
 @pytest.fixture
@@ -85,29 +98,15 @@ def test_log_out_removes_the_cookie(browser: Browser) -> None:
     problem_of(browser.identity(request), request, 401, "unauthenticated")
 
 
-@pytest.mark.parametrize(
-    "origin",
-    [
-        None,
-        "",
-        "null",
-        "https://evil.example",
-        f"https://evil.{BASE_DOMAIN}",
-        f"https://{BASE_DOMAIN}",
-        f"http://{HOST}",
-        f"https://{HOST}:8443",
-        f"https://{HOST}/",
-        f"https://{HOST}.evil.example",
-        f"https://evil.example/https://{HOST}",
-    ],
-)
 @pytest.mark.parametrize("request_of_console", [REFRESH, LOG_OUT], ids=["refresh", "log_out"])
-def test_another_origin_is_refused(browser: Browser, request_of_console: Event, origin: str | None) -> None:
-    headers = CONSOLE | {"origin": origin, "cookie": f"{HOST_COOKIE}={browser.token}"}
-    request = with_headers(request_of_console, **headers)
+def test_another_origin_is_refused(browser: Browser, subtests: pytest.Subtests, request_of_console: Event) -> None:
+    for origin in OTHER_ORIGINS:
+        headers = CONSOLE | {"origin": origin, "cookie": f"{HOST_COOKIE}={browser.token}"}
+        request = with_headers(request_of_console, **headers)
 
-    problem_of(browser.identity(request), request, 403, "forbidden")
-    assert browser.send(REFRESH).status == 200
+        with subtests.test(str(origin)):
+            problem_of(browser.identity(request), request, 403, "forbidden")
+            assert browser.send(REFRESH).status == 200
 
 
 def test_repeated_origin_is_refused(browser: Browser) -> None:
@@ -148,26 +147,27 @@ def test_token_in_the_body_of_the_console_is_refused(browser: Browser) -> None:
     problem_of(browser.identity(request), request, 422, "invalid")
 
 
-@pytest.mark.parametrize(
-    "cookie",
-    [
-        None,
-        "",
-        "{name}",
-        "{name}=",
-        "other={token}",
-        "{plain}={token}",
-        "{name}={token}; {name}={token}",
-        "x{name}={token}",
-        "{name} x={token}",
-    ],
-)
-def test_other_cookies_are_ignored(browser: Browser, cookie: str | None) -> None:
-    """A page below the base domain cannot set a cookie with the prefix for this host."""
-    text = cookie and cookie.format(name=HOST_COOKIE, plain=LOCAL_COOKIE, token=browser.token)
-    request = with_headers(REFRESH, **CONSOLE, cookie=text)
+OTHER_COOKIES = [
+    None,
+    "",
+    "{name}",
+    "{name}=",
+    "other={token}",
+    "{plain}={token}",
+    "{name}={token}; {name}={token}",
+    "x{name}={token}",
+    "{name} x={token}",
+]
 
-    problem_of(browser.identity(request), request, 401, "unauthenticated")
+
+def test_other_cookies_are_ignored(browser: Browser, subtests: pytest.Subtests) -> None:
+    """A page below the base domain cannot set a cookie with the prefix for this host."""
+    for cookie in OTHER_COOKIES:
+        text = cookie and cookie.format(name=HOST_COOKIE, plain=LOCAL_COOKIE, token=browser.token)
+        request = with_headers(REFRESH, **CONSOLE, cookie=text)
+
+        with subtests.test(str(cookie)):
+            problem_of(browser.identity(request), request, 401, "unauthenticated")
 
 
 def test_cookie_is_found_among_others(browser: Browser) -> None:

@@ -1,9 +1,11 @@
-"""A test gets ClickHouse as the migrations left it, after any change of the test before."""
+"""A test gets both databases as the migrations left them, after any change of the test before."""
 
 from typing import Final
 
+import psycopg
 import pytest
 
+from scripts.stack import postgres
 from tests.database_pool import DatabasePool
 
 CHANGES: Final = {
@@ -19,6 +21,21 @@ STATE: Final = """
            (SELECT count() FROM system.parts WHERE database = {name:String}),
            (SELECT count() FROM system.mutations WHERE database = {name:String})
 """
+DEFINITIONS: Final = {
+    "a column": "ALTER TABLE organizations ADD COLUMN more int",
+    "a constraint": "ALTER TABLE organizations ADD CONSTRAINT more CHECK (name <> '')",
+    "a default": "ALTER TABLE organizations ALTER COLUMN name SET DEFAULT 'x'",
+    "a function": "CREATE FUNCTION more() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "a grant": f"GRANT TRUNCATE ON organizations TO {postgres.FUNCTIONS}",
+    "a grant of a column": f"GRANT REFERENCES (name) ON organizations TO {postgres.FUNCTIONS}",
+    "a migration": "UPDATE schema_migrations SET digest = digest",
+    "a policy": "ALTER POLICY tenant_isolation ON apps USING (true)",
+    "a schema": "CREATE SCHEMA more",
+    "a table": "CREATE TABLE more (x int)",
+    "an owner": "ALTER TABLE apps OWNER TO postgres",
+    "no row-level security": "ALTER TABLE apps NO FORCE ROW LEVEL SECURITY",
+    "statistics": "ANALYZE schema_migrations",
+}
 
 
 def state_of_next(pool: DatabasePool) -> object:
@@ -46,3 +63,16 @@ def test_unchanged_database_is_used_again(database_pool: DatabasePool) -> None:
 
     assert database_pool.take() is taken
     database_pool.give_back(taken)
+
+
+@pytest.mark.parametrize("change", DEFINITIONS)
+def test_changed_postgres_is_not_used_again(database_pool: DatabasePool, change: str) -> None:
+    taken = database_pool.take()
+
+    with psycopg.connect(taken.servers.superuser_url, dbname=taken.name, autocommit=True) as conn:
+        conn.execute(DEFINITIONS[change].encode())
+    database_pool.give_back(taken)
+
+    following = database_pool.take()
+    assert following is not taken
+    database_pool.give_back(following)

@@ -1,5 +1,6 @@
 """The domain of the API: *.BaseDomain with a certificate and records, or the default endpoint without a hosted zone."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,8 +14,6 @@ from tests.template.transformed import deployed, transformed_of
 
 ZONE = "Z0123456789ABCDEFGHIJ"
 ALL_HOSTS = "*.attribution.example"
-WITH_DOMAIN = deployed(HostedZoneId=ZONE, BaseDomain="attribution.example")
-WITHOUT_DOMAIN = deployed(BaseDomain="attribution.example")
 OF_DOMAIN = {
     "Certificate": "AWS::CertificateManager::Certificate",
     "Domain": "AWS::ApiGateway::DomainName",
@@ -24,9 +23,19 @@ OF_DOMAIN = {
 ENDPOINT = "execute-api"
 
 
+@cache
+def with_domain() -> dict[str, Any]:
+    return deployed(HostedZoneId=ZONE, BaseDomain="attribution.example")
+
+
+@cache
+def without_domain() -> dict[str, Any]:
+    return deployed(BaseDomain="attribution.example")
+
+
 def properties(name: str) -> dict[str, Any]:
     """Return the properties of a resource of the stack with a domain."""
-    found: dict[str, Any] = WITH_DOMAIN["Resources"][name]["Properties"]
+    found: dict[str, Any] = with_domain()["Resources"][name]["Properties"]
     return found
 
 
@@ -48,10 +57,10 @@ def is_endpoint_off(template: dict[str, Any]) -> bool:
 
 
 def test_hosted_zone_makes_the_domain() -> None:
-    made = {name: WITH_DOMAIN["Resources"][name]["Type"] for name in OF_DOMAIN}
+    made = {name: with_domain()["Resources"][name]["Type"] for name in OF_DOMAIN}
 
     assert made == OF_DOMAIN
-    assert set(WITH_DOMAIN["Resources"]) - set(WITHOUT_DOMAIN["Resources"]) == set(OF_DOMAIN)
+    assert set(with_domain()["Resources"]) - set(without_domain()["Resources"]) == set(OF_DOMAIN)
 
 
 def test_certificate_is_validated_in_the_hosted_zone() -> None:
@@ -84,7 +93,7 @@ def test_base_path_is_that_of_the_stage() -> None:
     assert f"/{mapping['BasePath']}" == STAGE_PREFIX
     assert mapping["Stage"] == stage["Properties"]["StageName"]
     assert (mapping["DomainName"], mapping["RestApiId"]) == ({"Ref": "Domain"}, {"Ref": "Api"})
-    assert WITH_DOMAIN["Resources"]["DomainMapping"]["DependsOn"] == "Apiv1Stage"
+    assert with_domain()["Resources"]["DomainMapping"]["DependsOn"] == "Apiv1Stage"
 
 
 def test_records_lead_all_hosts_to_the_domain() -> None:
@@ -110,7 +119,7 @@ def test_wildcard_covers_no_target_of_a_custom_domain() -> None:
 
 
 def test_default_endpoint_is_off_with_a_domain_only() -> None:
-    assert (is_endpoint_off(WITH_DOMAIN), is_endpoint_off(WITHOUT_DOMAIN)) == (True, False)
+    assert (is_endpoint_off(with_domain()), is_endpoint_off(without_domain())) == (True, False)
 
 
 def test_each_deploy_makes_a_deployment() -> None:
@@ -121,20 +130,20 @@ def test_each_deploy_makes_a_deployment() -> None:
 
 def test_all_hosts_of_the_api_work() -> None:
     """A disabled endpoint is named nowhere. `api` below the base domain belongs to no organization."""
-    hosts = api_hosts(WITH_DOMAIN)
+    hosts = api_hosts(with_domain())
 
     assert len(hosts) > 10
     assert set(hosts.values()) == {"api.attribution.example"}
-    assert WITH_DOMAIN["Outputs"]["ApiUrl"]["Value"] == {
+    assert with_domain()["Outputs"]["ApiUrl"]["Value"] == {
         "Fn::Sub": ["https://${Host}/v1", {"Host": "api.attribution.example"}]
     }
-    assert ENDPOINT not in str(WITH_DOMAIN["Outputs"])
+    assert ENDPOINT not in str(with_domain()["Outputs"])
     assert "api" in RESERVED_SUBDOMAINS
 
 
 def test_without_a_domain_the_default_endpoint_is_the_host() -> None:
-    assert all(ENDPOINT in str(host) for host in api_hosts(WITHOUT_DOMAIN).values())
-    assert ENDPOINT in str(WITHOUT_DOMAIN["Outputs"]["ApiUrl"])
+    assert all(ENDPOINT in str(host) for host in api_hosts(without_domain()).values())
+    assert ENDPOINT in str(without_domain()["Outputs"]["ApiUrl"])
 
 
 @pytest.mark.parametrize("zone", ["", ZONE])

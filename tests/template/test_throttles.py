@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -34,6 +35,7 @@ ALL_METHODS = ("/*", "*")
 type Method = tuple[str, str]
 
 
+@cache
 def methods() -> dict[Method, str]:
     """Return the target of each method, by its name and path, as the transform makes them."""
     [api] = transformed_of("AWS::ApiGateway::RestApi").values()
@@ -46,15 +48,27 @@ def methods() -> dict[Method, str]:
     }
 
 
+@cache
 def settings() -> dict[Method, dict[str, object]]:
     """Return the settings of methods by their encoded path and their name."""
     [stage] = transformed_of("AWS::ApiGateway::Stage").values()
     return {(each["ResourcePath"], each["HttpMethod"]): each for each in stage["Properties"]["MethodSettings"]}
 
 
-METHODS = methods()
-SETTINGS = settings()
-PATHS = sorted({path for _, path in METHODS})
+def paths() -> list[str]:
+    return sorted({path for _, path in methods()})
+
+
+def methods_for_write_keys() -> set[Method]:
+    targets = methods().items()
+    return {method for method, target in targets if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
+
+
+def methods_of_any_tier() -> list[Method]:
+    others = RARE | methods_for_write_keys()
+    return [method for method in methods() if method not in others and method[0] != "OPTIONS"]
+
+
 FILES = {("GET", "/console/{file}")}
 DOCUMENTS = {  # clients and caches keep them
     ("GET", "/console"),
@@ -74,8 +88,6 @@ FOR_ADMINISTRATORS = (
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
 FOR_MONITORS = {("GET", "/health")}
 RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | FOR_MONITORS | DOCUMENTS | FILES
-FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
-OTHERS = [method for method in METHODS if method not in RARE | FOR_WRITE_KEYS and method[0] != "OPTIONS"]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
 
 
@@ -91,54 +103,54 @@ def number(value: object) -> float:
 
 def throttle(method: Method) -> tuple[float, float]:
     """Return rate and burst of a method."""
-    setting = SETTINGS.get((encoded(method[1]), method[0]), SETTINGS[ALL_METHODS])
+    setting = settings().get((encoded(method[1]), method[0]), settings()[ALL_METHODS])
     return number(setting["ThrottlingRateLimit"]), number(setting["ThrottlingBurstLimit"])
 
 
 def methods_of(path: str) -> Iterator[Method]:
-    return (method for method in METHODS if method[1] == path and method[0] != "OPTIONS")
+    return (method for method in methods() if method[1] == path and method[0] != "OPTIONS")
 
 
 def test_methods_are_those_of_the_functions() -> None:
     registered = {route for function in FOLDERS for route in resolver_routes(function)}
 
-    assert FOR_OPERATORS < registered < set(METHODS)
+    assert FOR_OPERATORS < registered < set(methods())
 
 
 def test_each_setting_is_that_of_a_method() -> None:
-    known = {(encoded(path), method) for method, path in METHODS} | {ALL_METHODS}
+    known = {(encoded(path), method) for method, path in methods()} | {ALL_METHODS}
 
-    assert set(SETTINGS) <= known
+    assert set(settings()) <= known
 
 
 def test_all_methods_together_stay_below_the_accounts_limit() -> None:
     """So a flood of some methods, also of those without an authorizer, leaves the others their rates."""
-    assert sum(throttle(method)[0] for method in METHODS) <= ACCOUNT_REQUESTS_PER_SECOND
+    assert sum(throttle(method)[0] for method in methods()) <= ACCOUNT_REQUESTS_PER_SECOND
 
 
 def test_bursts_together_pass_within_the_time_of_a_retry() -> None:
     """All bursts together exceed that of the account. The excess is refused and sent again at the account's rate."""
-    over = sum(throttle(method)[1] for method in METHODS) - ACCOUNT_BURST
+    over = sum(throttle(method)[1] for method in methods()) - ACCOUNT_BURST
 
     assert over / ACCOUNT_REQUESTS_PER_SECOND <= RETRY_AFTER_SECONDS
 
 
-@for_each("method", METHODS, ids=" ".join)
+@for_each("method", methods, ids=" ".join)
 def test_burst_of_a_method_is_one_second_of_its_rate(method: Method) -> None:
     rate, burst = throttle(method)
 
     assert rate == burst <= ACCOUNT_BURST
 
 
-@for_each("path", PATHS)
+@for_each("path", paths)
 def test_preflight_has_the_rate_of_its_kind_of_route(path: str) -> None:
-    is_public = any(method in FOR_WRITE_KEYS for method in methods_of(path))
+    is_public = any(method in methods_for_write_keys() for method in methods_of(path))
     parameter = "PublicPreflightRequestsPerSecond" if is_public else "PreflightRequestsPerSecond"
 
     assert throttle(("OPTIONS", path))[0] == defaults()[parameter]
 
 
-@for_each("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
+@for_each("method", methods_for_write_keys, ids=" ".join)
 def test_preflights_of_browsers_pass_beside_their_calls(method: Method) -> None:
     """A browser sends a preflight for each path, and keeps its answer for two hours."""
     calls = LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
@@ -147,12 +159,12 @@ def test_preflights_of_browsers_pass_beside_their_calls(method: Method) -> None:
     assert throttle(("OPTIONS", method[1]))[0] >= calls / CALLS_PER_PREFLIGHT
 
 
-@for_each("method", OTHERS, ids=" ".join)
+@for_each("method", methods_of_any_tier, ids=" ".join)
 def test_several_organizations_of_any_tier_pass_a_method(method: Method) -> None:
     assert throttle(method)[0] >= ORGANIZATIONS * LARGEST_TIER.api_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
 
 
-@for_each("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
+@for_each("method", methods_for_write_keys, ids=" ".join)
 def test_organization_of_any_tier_passes_a_method_of_ingest(method: Method) -> None:
     assert throttle(method)[0] >= LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
 
@@ -181,7 +193,7 @@ def test_method_of_administrators_has_their_rate(method: Method) -> None:
 
 def test_further_routes_of_administrators_fit_the_accounts_limit() -> None:
     """A new path has a method and a preflight."""
-    left = ACCOUNT_REQUESTS_PER_SECOND - sum(throttle(method)[0] for method in METHODS)
+    left = ACCOUNT_REQUESTS_PER_SECOND - sum(throttle(method)[0] for method in methods())
     path = defaults()["AdministrationRequestsPerSecond"] + defaults()["PreflightRequestsPerSecond"]
 
     assert left / path >= FURTHER_PATHS
@@ -210,7 +222,7 @@ def test_documented_throttles_are_the_defaults() -> None:
 
 def test_metrics_per_method_are_off() -> None:
     """They are billed for each method."""
-    assert [each for each in SETTINGS.values() if each.get("MetricsEnabled")] == []
+    assert [each for each in settings().values() if each.get("MetricsEnabled")] == []
 
 
 def test_ingest_has_a_concurrency_that_leaves_some_for_the_authorizer() -> None:

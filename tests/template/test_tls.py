@@ -2,8 +2,7 @@
 
 import re
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from tests.given import ROOT
 from tests.members import for_each
@@ -14,23 +13,27 @@ from tests.template.transformed import transformed_of
 # another type of endpoint.
 POLICIES = re.compile(r"SecurityPolicy_TLS13_1_[23]_\w+")
 ACCESS_MODES = {"BASIC", "STRICT"}
-ENDPOINTS = transformed_of("AWS::ApiGateway::RestApi") | transformed_of("AWS::ApiGateway::DomainName")
 DOCUMENTS = sorted(ROOT.glob("docs/**/*.md"))
 
 
+def endpoints() -> dict[str, dict[str, Any]]:
+    """Return the resources of the transformed template that take TLS connections."""
+    return transformed_of("AWS::ApiGateway::RestApi") | transformed_of("AWS::ApiGateway::DomainName")
+
+
 def test_api_is_an_endpoint() -> None:
-    assert "Api" in ENDPOINTS
+    assert "Api" in endpoints()
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@for_each("name", endpoints)
 def test_endpoint_takes_tls_1_2_or_later(name: str) -> None:
-    assert POLICIES.fullmatch(ENDPOINTS[name]["Properties"]["SecurityPolicy"])
+    assert POLICIES.fullmatch(endpoints()[name]["Properties"]["SecurityPolicy"])
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@for_each("name", endpoints)
 def test_endpoint_has_an_access_mode(name: str) -> None:
     """API Gateway refuses a policy of this kind without one ("Endpoint access mode" in its developer guide)."""
-    mode = ENDPOINTS[name]["Properties"]["EndpointAccessMode"]
+    mode = endpoints()[name]["Properties"]["EndpointAccessMode"]
 
     assert mode == {"Ref": "EndpointAccessMode"}
     assert set(TEMPLATE["Parameters"]["EndpointAccessMode"]["AllowedValues"]) == ACCESS_MODES

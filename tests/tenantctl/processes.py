@@ -5,16 +5,18 @@ import json
 import os
 import pty
 import select
-import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from tests.given import ROOT
+from tests.tenantctl.launcher import Call, Launcher
 
 SECONDS = 60.0  # only a failure takes so long
 PLATFORM_KEY = "pk_of_the_operator"
@@ -64,17 +66,15 @@ class Tenantctl:
         return file
 
     def run(self, *arguments: str, stdin: str = "", cwd: Path | None = None, **variables: str) -> Done:
-        done = subprocess.run(
-            self._command(arguments),
-            cwd=cwd or self.folder,
-            env=self.variables | variables,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=self.seconds,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        with ExitStack() as stack:
+            streams = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+            streams[0].write(stdin.encode())
+            streams[0].seek(0)
+            pid = self._start(arguments, [stream.fileno() for stream in streams], variables, cwd=cwd)
+            code = Launcher.of_this_process().wait(pid, self.seconds)
+            for stream in streams:
+                stream.seek(0)
+            return Done(code, streams[1].read().decode(), streams[2].read().decode())
 
     def run_in_shell(self, script: str, **variables: str) -> Done:
         """Run *script* in bash, in which `tenantctl` is this checkout's."""
@@ -99,17 +99,7 @@ class Tenantctl:
         """Run it on a terminal. Each line of *typed* answers a question. Both streams are in `out`."""
         controller, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-        environment: Mapping[str, str] = self.variables | {"TERM": "xterm-256color"} | variables
-        process = subprocess.Popen(
-            self._command(arguments),
-            cwd=self.folder,
-            env=environment,
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            start_new_session=True,
-            preexec_fn=_control_terminal,  # noqa: PLW1509 - two system calls, so that Ctrl-C is a signal
-        )
+        pid = self._start(arguments, [terminal] * 3, {"TERM": "xterm-256color"} | variables, is_on_terminal=True)
         os.close(terminal)
         answers = typed.splitlines(keepends=True)
         written = b""
@@ -118,17 +108,25 @@ class Tenantctl:
             if answers and written.endswith(b": "):
                 os.write(controller, answers.pop(0).encode())
         os.close(controller)
-        process.kill()  # only a process that is silent for too long is still there
-        return Done(process.wait(SECONDS), written.decode(), "")
+        # Only a process that is silent for too long is still there.
+        return Done(Launcher.of_this_process().wait(pid, SECONDS), written.decode(), "")
 
-    @staticmethod
-    def _command(arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "scripts.tenantctl", *arguments]
-
-
-def _control_terminal() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that starts the tests in the background ignores it
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    def _start(
+        self,
+        arguments: tuple[str, ...],
+        streams: list[int],
+        variables: Mapping[str, str],
+        *,
+        cwd: Path | None = None,
+        is_on_terminal: bool = False,
+    ) -> int:
+        call = Call(
+            arguments=arguments,
+            folder=str(cwd or self.folder),
+            environment={**self.variables, **variables},
+            is_on_terminal=is_on_terminal,
+        )
+        return Launcher.of_this_process().start(call, streams)
 
 
 def _read(controller: int) -> bytes:

@@ -31,6 +31,19 @@ def test_two_decorators_give_each_combination() -> None:
     assert sorted(seen) == [("a", 1, "one"), ("a", 2, "two"), ("b", 1, "one"), ("b", 2, "two")]
 
 
+def test_function_gives_the_members_when_the_test_runs() -> None:
+    words: list[str] = []
+
+    @for_each("word", lambda: words)
+    def is_short(word: str) -> None:
+        assert len(word) < 5
+
+    words += ["short"]
+
+    with pytest.raises(AssertionError, match="1 of 1 members fail"):
+        is_short()
+
+
 def test_missing_exception_of_a_member_is_a_failure() -> None:
     @for_each("text", ["1", "x"])
     def is_refused(text: str) -> None:
