@@ -50,7 +50,7 @@ from tests.handlers.functions import (
 )
 from tests.handlers.invocations import serving_invocations
 from tests.handlers.logged_in import put_token_keys
-from tests.handlers.redis_keys import persist_keys_of
+from tests.handlers.redis_keys import persist_keys, persist_keys_of
 from tests.handlers.requests import OPERATOR
 from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
 from tests.name_server import NameServer, running_name_server

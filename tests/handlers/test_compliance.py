@@ -13,6 +13,7 @@ from tenancy.gateway.report_page import STYLE, STYLE_DIGEST
 from tenancy.rules.audit_record import PLATFORM_LOG, AuditOutcome
 from tenancy.rules.compliance import MAX_SHOWN
 from tenancy.rules.permissions import AUDIT_READ, PERMISSIONS
+from tenancy.rules.tenant import CallerKind
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
 from tests.given import Databases, tenant_of
@@ -134,7 +135,7 @@ def test_settings_are_read_once_in_some_minutes(audit: Function, acme: Provision
 def test_log_of_the_organization_alone_is_listed(
     audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    person = replace(ACTOR, kind="person", id=acme.admin_user_id)
+    person = replace(ACTOR, kind=CallerKind.PERSON, id=acme.admin_user_id)
     insert_records(databases, acme.organization.id, 1, action="GET /v1/exports/{export_id}", actor=person)
     insert_records(databases, acme.organization.id, 2, action="GET /v1/audit", actor=person)
     insert_records(databases, globex.organization.id, 3, action="GET /v1/audit", actor=person)
@@ -231,7 +232,7 @@ def test_page_is_html_without_script(audit: Function, databases: Databases, acme
 
     tags: list[tuple[str, list[tuple[str, str | None]]]] = []
     parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: tags.append((tag, attributes))  # type: ignore[method-assign]
+    parser.handle_starttag = lambda tag, attributes: tags.append((tag, attributes))  # type: ignore[method-assign,assignment]
     parser.feed(answer.body)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
@@ -298,7 +299,7 @@ def test_invalid_query_is_422(audit: Function, acme: Provisioned) -> None:
 def test_platforms_report_has_the_accesses_of_operators(
     compliance: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    person = replace(ACTOR, kind="person", id=acme.admin_user_id)
+    person = replace(ACTOR, kind=CallerKind.PERSON, id=acme.admin_user_id)
     insert_records(databases, acme.organization.id, 1, action="GET /v1/organizations/{organization_id}/audit")
     insert_records(databases, globex.organization.id, 2, action="GET /v1/audit", actor=person)
     insert_records(
