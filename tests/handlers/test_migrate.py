@@ -332,7 +332,7 @@ def test_missing_roles_are_named(assert_stopped: Callable[..., None], monkeypatc
         migrations, "REQUIRED_ROLES", (*migrations.REQUIRED_ROLES, "tenancy_unmade", "tenancy_forgotten")
     )
 
-    assert_stopped(MissingRolesError.__name__, "tenancy_unmade, tenancy_forgotten", "as tenancy_owner")
+    assert_stopped(MissingRolesError.__name__, "tenancy_forgotten, tenancy_unmade", "as tenancy_owner")
 
 
 @pytest.fixture

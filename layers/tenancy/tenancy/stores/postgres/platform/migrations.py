@@ -21,6 +21,7 @@ LOCK: Final = "SELECT pg_advisory_xact_lock(7236837201)"
 LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '2s'"
 LIST_MISSING_ROLES: Final = """
     SELECT name FROM unnest(%s::text[]) AS name WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
+    ORDER BY name
 """
 LIST_VERSIONS: Final = "SELECT version, digest FROM schema_migrations"
 INSERT_VERSION: Final = "INSERT INTO schema_migrations (version, name, digest) VALUES (%s, %s, %s)"
