@@ -184,11 +184,17 @@ def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> Non
             time.sleep(0.02)
 
 
-@pytest.fixture
-def counters(servers: Servers) -> Iterator[Redis]:
-    """Return a client of an empty Redis."""
+@pytest.fixture(scope="session")
+def valkey_client(servers: Servers) -> Iterator[redis.Redis]:
+    """A connection that stays open from one test to the next, because a new one takes longer than what tests do."""
     with redis.Redis.from_url(servers.valkey_url) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def counters(servers: Servers, valkey_client: redis.Redis) -> Iterator[Redis]:
+    """Return a client of an empty Redis."""
+    valkey_client.flushall()
     opened = Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)
     yield opened
     opened.close()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 from moto.ses.models import ses_backends
+from redis import Redis as Client
 
 from scripts.stack import postgres
 from tenancy import wiring
@@ -48,7 +49,7 @@ from tests.handlers.functions import (
 )
 from tests.handlers.invocations import serving_invocations
 from tests.handlers.logged_in import put_token_keys
-from tests.handlers.redis_keys import persist_keys
+from tests.handlers.redis_keys import persist_keys_of
 from tests.handlers.requests import OPERATOR
 from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
 from tests.name_server import NameServer, running_name_server
@@ -108,6 +109,7 @@ def start(
     aws: AwsAccount,
     counters: Redis,
     servers: Servers,
+    valkey_client: Client,
     put_secret: PutSecret,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -121,7 +123,7 @@ def start(
     put_secret(REDIS, servers.valkey_url)
     for tenant in (sent_events.ACME, sent_events.GLOBEX):
         know(counters, tenant)
-    persist_keys(servers)
+    persist_keys_of(valkey_client)
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,
