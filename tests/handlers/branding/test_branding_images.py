@@ -139,15 +139,18 @@ BAD = {
 
 
 @pytest.mark.parametrize("member", ["logo_url", "favicon_url"])
-@pytest.mark.parametrize("name", BAD)
-def test_file_that_is_no_plain_image_is_refused(brand: Brand, image_server: Provider, name: str, member: str) -> None:
-    image_server.documents["/logo"] = BAD[name]
+def test_file_that_is_no_plain_image_is_refused(
+    brand: Brand, image_server: Provider, subtests: pytest.Subtests, member: str
+) -> None:
+    for name, content in BAD.items():
+        image_server.documents["/logo"] = content
 
-    problem = brand.refused({member: f"{image_server.issuer}/logo"})
+        with subtests.test(name):
+            problem = brand.refused({member: f"{image_server.issuer}/logo"})
 
-    assert [each["location"] for each in problem["errors"]] == [f"body/{member}"]
-    assert problem["detail"].startswith("Expected a PNG, JPEG or WebP image")
-    assert brand.stored()[member] is None
+            assert [each["location"] for each in problem["errors"]] == [f"body/{member}"]
+            assert problem["detail"].startswith("Expected a PNG, JPEG or WebP image")
+            assert brand.stored()[member] is None
 
 
 def test_image_of_more_than_100_kilobytes_is_refused(brand: Brand, image_server: Provider) -> None:
