@@ -111,31 +111,30 @@ def test_secret_key_may_have_an_app(keys: Function, acme: Provisioned) -> None:
     assert create_key(keys, acme, app_id=str(acme.app_id)).document["app_id"] == str(acme.app_id)
 
 
-@pytest.mark.parametrize(
-    ("members", "location"),
-    [
-        ({"type": "write"}, "body"),
-        ({"type": "platform"}, "body/type"),
-        ({"scopes": ["usage:reed"]}, "body/scopes/0"),
-        ({"scopes": []}, "body/scopes"),
-        ({"name": ""}, "body/name"),
-        ({"app_id": "x"}, "body/app_id"),
-        ({"app_id": str(uuid4())}, "body/app_id"),
-        ({"expires_at": "2026-11-24"}, "body/expires_at"),
-        ({"expires_at": "2026-11-24T12:00:00"}, "body/expires_at"),
-        ({"expires_at": "2020-01-01T00:00:00Z"}, "body/expires_at"),
-        ({"expires_at": "2099-01-01T00:00:00Z"}, "body/expires_at"),
-        ({"organization": "x"}, "body/organization"),
-    ],
-)
-def test_impossible_key_is_invalid(
-    keys: Function, acme: Provisioned, members: dict[str, object], location: str
-) -> None:
-    request = create_key_request(tenant_of(acme), **members)
+IMPOSSIBLE_KEYS: list[tuple[dict[str, object], str]] = [
+    ({"type": "write"}, "body"),
+    ({"type": "platform"}, "body/type"),
+    ({"scopes": ["usage:reed"]}, "body/scopes/0"),
+    ({"scopes": []}, "body/scopes"),
+    ({"name": ""}, "body/name"),
+    ({"app_id": "x"}, "body/app_id"),
+    ({"app_id": str(uuid4())}, "body/app_id"),
+    ({"expires_at": "2026-11-24"}, "body/expires_at"),
+    ({"expires_at": "2026-11-24T12:00:00"}, "body/expires_at"),
+    ({"expires_at": "2020-01-01T00:00:00Z"}, "body/expires_at"),
+    ({"expires_at": "2099-01-01T00:00:00Z"}, "body/expires_at"),
+    ({"organization": "x"}, "body/organization"),
+]
 
-    document = problem_of(keys(request), request, 422, "invalid")
 
-    assert [error["location"] for error in document["errors"]] == [location]
+def test_impossible_key_is_invalid(keys: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
+    for members, location in IMPOSSIBLE_KEYS:
+        request = create_key_request(tenant_of(acme), **members)
+
+        with subtests.test(str(members)):
+            document = problem_of(keys(request), request, 422, "invalid")
+
+            assert [error["location"] for error in document["errors"]] == [location]
 
 
 def test_write_key_takes_no_other_scope(keys: Function, acme: Provisioned) -> None:

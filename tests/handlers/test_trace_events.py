@@ -235,31 +235,32 @@ def test_last_storage_is_found_within_7_days(
     assert queue_of(usage, acme) == {"age_seconds": None, "last_stored_at": stored}
 
 
-@pytest.mark.parametrize(
-    ("ids", "location", "code"),
-    [
-        ([], "body/ids", "too_short"),
-        ([{"event_id": "1"}] * 101, "body/ids", "too_long"),
-        (["1"], "body/ids/0", "invalid_type"),
-        ([{}], "body/ids/0/event_id", "missing"),
-        ([{"event_id": ""}], "body/ids/0/event_id", "too_short"),
-        ([{"event_id": 1}], "body/ids/0/event_id", "invalid_type"),
-        ([{"event_id": "a\0"}], "body/ids/0/event_id", "invalid_characters"),
-        ([{"event_id": "x" * 256}], "body/ids/0/event_id", "too_long"),
-        ([{"event_id": "1", "device": "1"}], "body/ids/0/device", "unknown_member"),
-        ([{"event_id": "1", "event_timestamp": 1795824000}], "body/ids/0/event_timestamp", "invalid_type"),
-        ([{"event_id": "1", "event_timestamp": "2026-11-24"}], "body/ids/0/event_timestamp", "invalid"),
-        ([{"event_id": "1", "event_timestamp": "2026-11-24T12:00:00"}], "body/ids/0/event_timestamp", "invalid"),
-        ([{"event_id": "1", "event_timestamp": "0001-01-01T00:00:00+14:00"}], "body/ids/0/event_timestamp", "invalid"),
-        ([{"event_id": "1", "event_timestamp": "9999-12-31T23:59:59-14:00"}], "body/ids/0/event_timestamp", "invalid"),
-    ],
-)
-def test_invalid_ids_are_422(usage: Function, acme: Provisioned, ids: list[object], location: str, code: str) -> None:
-    request = request_of(acme, *ids)
+INVALID_IDS: list[tuple[list[object], str, str]] = [
+    ([], "body/ids", "too_short"),
+    ([{"event_id": "1"}] * 101, "body/ids", "too_long"),
+    (["1"], "body/ids/0", "invalid_type"),
+    ([{}], "body/ids/0/event_id", "missing"),
+    ([{"event_id": ""}], "body/ids/0/event_id", "too_short"),
+    ([{"event_id": 1}], "body/ids/0/event_id", "invalid_type"),
+    ([{"event_id": "a\0"}], "body/ids/0/event_id", "invalid_characters"),
+    ([{"event_id": "x" * 256}], "body/ids/0/event_id", "too_long"),
+    ([{"event_id": "1", "device": "1"}], "body/ids/0/device", "unknown_member"),
+    ([{"event_id": "1", "event_timestamp": 1795824000}], "body/ids/0/event_timestamp", "invalid_type"),
+    ([{"event_id": "1", "event_timestamp": "2026-11-24"}], "body/ids/0/event_timestamp", "invalid"),
+    ([{"event_id": "1", "event_timestamp": "2026-11-24T12:00:00"}], "body/ids/0/event_timestamp", "invalid"),
+    ([{"event_id": "1", "event_timestamp": "0001-01-01T00:00:00+14:00"}], "body/ids/0/event_timestamp", "invalid"),
+    ([{"event_id": "1", "event_timestamp": "9999-12-31T23:59:59-14:00"}], "body/ids/0/event_timestamp", "invalid"),
+]
 
-    problem = problem_of(usage(request), request, 422, "invalid")
 
-    assert [(error["location"], error["code"]) for error in problem["errors"]] == [(location, code)]
+def test_invalid_ids_are_422(usage: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
+    for ids, location, code in INVALID_IDS:
+        request = request_of(acme, *ids)
+
+        with subtests.test(f"{location} {code}"):
+            problem = problem_of(usage(request), request, 422, "invalid")
+
+            assert [(error["location"], error["code"]) for error in problem["errors"]] == [(location, code)]
 
 
 def test_trace_reads_few_rows(databases: Databases, acme: Provisioned, now: datetime) -> None:
