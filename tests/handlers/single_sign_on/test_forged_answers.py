@@ -2,8 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, fields
 from typing import Any
 
 import jwt
@@ -269,16 +271,32 @@ def answered(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.document["code"]
 
 
-@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda each: each.name)
-def test_forged_answer_is_refused(forgery: Forgery, browser: SsoBrowser, provider: Provider, logged: LogLines) -> None:
-    assert browser.log_in(provider).status == 200
+@contextmanager
+def forging(provider: Provider, forgery: Forgery) -> Iterator[None]:
+    kept = {each.name: copy(getattr(provider, each.name)) for each in fields(provider)}
     forgery.mutate(provider)
-    forget_keys(browser)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(provider, name, value)
 
-    refused = browser.log_in(provider)
 
-    assert answered(refused) == forgery.refusal
-    assert fault_in(logged()) == forgery.fault
+def test_forged_answer_is_refused(
+    browser: SsoBrowser, provider: Provider, logged: LogLines, subtests: pytest.Subtests
+) -> None:
+    for forgery in FORGERIES:
+        browser.cookies = {}
+        forget_keys(browser)
+        assert browser.log_in(provider).status == 200
+        forget_keys(browser)
+        before = len(logged())
+
+        with subtests.test(forgery.name), forging(provider, forgery):
+            refused = browser.log_in(provider)
+
+            assert answered(refused) == forgery.refusal
+            assert fault_in(logged()[before:]) == forgery.fault
 
 
 @pytest.mark.parametrize("forgery", OF_THE_PERSON, ids=lambda each: each.name)
