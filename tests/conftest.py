@@ -71,13 +71,15 @@ from tests.shared_packages import installed_programs
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
-# Tests that share the deployed stack, the packages of Node, the organizations of the proof, or the transformed
-# template, by the start of their names.
+# Tests that share the packages of Node, the organizations of the proof, or the transformed template, by the start of
+# their names. Two groups of about the same length use the deployed stack at the same time (tests/stack_turns.py).
 SHARING = {
+    "tests/e2e/test_console": "pages",
+    "tests/e2e/test_single_sign_on.py": "pages",
+    "tests/docs/test_api_examples.py": "pages",
+    "tests/docs/test_tenantctl.py": "pages",
+    "tests/docs/test_tutorial.py": "pages",
     "tests/e2e/": "stack",
-    "tests/docs/test_api_examples.py": "stack",
-    "tests/docs/test_tenantctl.py": "stack",
-    "tests/docs/test_tutorial.py": "stack",
     "tests/handlers/test_browser.py": "node",
     "tests/handlers/test_key_set.py": "node",
     "tests/handlers/test_openmeter.py": "node",

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.conftest import STACK_FOLDER
 from tests.e2e.deployed import Stack
+from tests.stack_turns import sharing_stack
 
 SCHEDULED = ("PrivacyJobs", "Sweep")  # every minute on the deployed stack
 PAUSE_SECONDS = 2.0
@@ -14,7 +15,10 @@ PAUSE_SECONDS = 2.0
 
 @pytest.fixture
 def frequent_schedule() -> Iterator[None]:
-    """Invoke the functions of the minute's schedule more often, so that a document waits for seconds only."""
+    """Share the stack, and invoke the functions of the minute's schedule more often than that.
+
+    So a document waits for seconds only.
+    """
     stack, is_over = Stack.load(STACK_FOLDER / "stack.json"), threading.Event()
 
     def invoke() -> None:
@@ -22,8 +26,9 @@ def frequent_schedule() -> Iterator[None]:
             for function in SCHEDULED:
                 stack.invoke(function)
 
-    worker = threading.Thread(target=invoke)
-    worker.start()
-    yield
-    is_over.set()
-    worker.join()
+    with sharing_stack():
+        worker = threading.Thread(target=invoke)
+        worker.start()
+        yield
+        is_over.set()
+        worker.join()

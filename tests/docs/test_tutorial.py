@@ -5,9 +5,11 @@
 
 from scripts.documents import list_differences
 from tests.given import ROOT
+from tests.stack_turns import sharing_stack
 
 
 def test_tutorial_prints_the_real_answers() -> None:
-    differences = list_differences((ROOT / "docs" / "tutorial.md").read_text())
+    with sharing_stack():
+        differences = list_differences((ROOT / "docs" / "tutorial.md").read_text())
 
     assert not differences, "\n\n".join(differences)

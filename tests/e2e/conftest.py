@@ -6,7 +6,7 @@ The stack may have other organizations.
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,11 +15,19 @@ import pytest
 from tests.e2e.deployed import Api, Organization, Stack
 from tests.given import ROOT
 from tests.handlers.client_programs import run_client
+from tests.stack_turns import sharing_stack, stack_alone
 
 STACK_FOLDER = ROOT / os.environ.get("STACK_DIR", ".local")
 
 type Provision = Callable[[str, str], Organization]
 type RunConsole = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let tests share the stack, except those marked `alone`."""
+    with stack_alone() if request.node.get_closest_marker("alone") else sharing_stack():
+        yield
 
 
 @pytest.fixture(scope="session")

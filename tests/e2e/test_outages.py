@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import pytest
+
 from scripts.stack import clickhouse, postgres, processes
 from tests.e2e.conftest import STACK_FOLDER, Provision
 from tests.e2e.deployed import Api, Organization, Stack, refusal_of
 from tests.given import ROOT
+
+pytestmark = pytest.mark.alone
 
 EVENT = {
     "event_type": "open",
