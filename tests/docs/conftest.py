@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.conftest import STACK_FOLDER
 from tests.e2e.deployed import Stack
-from tests.stack_turns import sharing_stack
+from tests.stack_turns import stack_alone
 
 SCHEDULED = ("PrivacyJobs", "Sweep")  # every minute on the deployed stack
 PAUSE_SECONDS = 2.0
@@ -15,7 +15,7 @@ PAUSE_SECONDS = 2.0
 
 @pytest.fixture
 def frequent_schedule() -> Iterator[None]:
-    """Share the stack, and invoke the functions of the minute's schedule more often than that.
+    """Invoke the functions of the minute's schedule more often, and let no other test use the stack.
 
     So a document waits for seconds only.
     """
@@ -26,7 +26,7 @@ def frequent_schedule() -> Iterator[None]:
             for function in SCHEDULED:
                 stack.invoke(function)
 
-    with sharing_stack():
+    with stack_alone():
         worker = threading.Thread(target=invoke)
         worker.start()
         yield

@@ -5,11 +5,11 @@
 
 from scripts.documents import list_differences
 from tests.given import ROOT
-from tests.stack_turns import sharing_stack
+from tests.stack_turns import stack_alone
 
 
 def test_tenantctl_prints_the_shown_output() -> None:
-    with sharing_stack():
+    with stack_alone():  # it lists the newest organization
         differences = list_differences((ROOT / "docs" / "tenantctl.md").read_text())
 
     assert not differences, "\n\n".join(differences)
