@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, override
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +13,7 @@ from tenancy.gateway.report_page import STYLE, STYLE_DIGEST
 from tenancy.rules.audit_record import PLATFORM_LOG, AuditOutcome
 from tenancy.rules.compliance import MAX_SHOWN
 from tenancy.rules.permissions import AUDIT_READ, PERMISSIONS
+from tenancy.rules.tenant import CallerKind
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
 from tests.given import Databases, tenant_of
@@ -26,6 +27,20 @@ INSERT_CERTIFICATE = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
     VALUES (gen_random_uuid(), %s, 1, now(), '{}', ''::bytea)
 """
+
+
+class Tags(HTMLParser):
+    """The names of the tags and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
 
 
 @pytest.fixture
@@ -134,7 +149,7 @@ def test_settings_are_read_once_in_some_minutes(audit: Function, acme: Provision
 def test_log_of_the_organization_alone_is_listed(
     audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    person = replace(ACTOR, kind="person", id=acme.admin_user_id)
+    person = replace(ACTOR, kind=CallerKind.PERSON, id=acme.admin_user_id)
     insert_records(databases, acme.organization.id, 1, action="GET /v1/exports/{export_id}", actor=person)
     insert_records(databases, acme.organization.id, 2, action="GET /v1/audit", actor=person)
     insert_records(databases, globex.organization.id, 3, action="GET /v1/audit", actor=person)
@@ -229,9 +244,7 @@ def test_page_is_html_without_script(audit: Function, databases: Databases, acme
 
     answer = answer_of(audit(request))
 
-    tags: list[tuple[str, list[tuple[str, str | None]]]] = []
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: tags.append((tag, attributes))  # type: ignore[method-assign]
+    parser = Tags()
     parser.feed(answer.body)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
@@ -239,9 +252,8 @@ def test_page_is_html_without_script(audit: Function, databases: Databases, acme
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; ")
     assert "script-src" not in policy
     assert re.findall("<style>(.*?)</style>", answer.body) == [STYLE]
-    assert {tag for tag, _ in tags}.isdisjoint({"script", "img", "link", "iframe", "form", "a", "base"})
-    names = {name for _, attributes in tags for name, _ in attributes}
-    assert names == {"lang", "charset", "scope"}
+    assert parser.tags.isdisjoint({"script", "img", "link", "iframe", "form", "a", "base"})
+    assert parser.attributes == {"lang", "charset", "scope"}
     assert "&lt;script src=&quot;//x.example&quot;&gt;" in answer.body
 
 
@@ -298,7 +310,7 @@ def test_invalid_query_is_422(audit: Function, acme: Provisioned) -> None:
 def test_platforms_report_has_the_accesses_of_operators(
     compliance: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    person = replace(ACTOR, kind="person", id=acme.admin_user_id)
+    person = replace(ACTOR, kind=CallerKind.PERSON, id=acme.admin_user_id)
     insert_records(databases, acme.organization.id, 1, action="GET /v1/organizations/{organization_id}/audit")
     insert_records(databases, globex.organization.id, 2, action="GET /v1/audit", actor=person)
     insert_records(
