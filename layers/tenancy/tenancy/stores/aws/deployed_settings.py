@@ -74,7 +74,7 @@ class DeployedSettings:
         try:
             answer: Mapping[str, Any] = getattr(self._s3, operation)(Bucket=bucket)
         except ClientError as error:
-            if absent and error.response["Error"]["Code"] == absent:
+            if absent and error.response.get("Error", {}).get("Code") == absent:
                 return {}
             raise UnavailableError("S3 did not show a setting.") from error
         except BotoCoreError as error:
