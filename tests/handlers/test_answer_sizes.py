@@ -13,12 +13,14 @@ from tenancy.gateway.documents.custom_domains import RecordPurpose
 from tenancy.gateway.resolver import MAX_BODY_BYTES
 from tenancy.rules.access_tokens.public_keys import MAX_KEYS
 from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS
+from tenancy.rules.compliance import MAX_POLICIES, MAX_SETTINGS, MAX_SHOWN, MAX_TABLES
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.saml.provider import MAX_CERTIFICATES
 from tenancy.rules.sso.connection import MAX_REDIRECT_URIS
+from tenancy.rules.tiers import Tier
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -37,6 +39,22 @@ LIFT_RATE = """
 """
 LOGS_OUT = {"POST /auth/logout-all"}  # its refusals come first, because none but 401 comes after its answer
 FILES = {"GET /openapi.json"}  # the answer is a file, whose size tests/docs/test_openapi.py bounds
+REPORTS = ("GET /compliance/report", "GET /organizations/{organization_id}/compliance/report")
+REPORT_LISTS = {
+    **dict.fromkeys(("row_level_security/tables", "row_level_security/unprotected"), MAX_TABLES),
+    **dict.fromkeys(
+        ("row_level_security/tables/policies", "row_level_security/tables/policies/roles"), MAX_POLICIES
+    ),
+    **dict.fromkeys(("encryption", "backups", "retention/buckets", "retention/fixed"), MAX_SETTINGS),
+    "retention/tiers": len(Tier),
+    **dict.fromkeys(
+        (
+            "access/operators/shown", "access/exports/shown", "access/audit_reads/shown", "mismatches/shown",
+            "deletions/shown", "erasures/shown", "keys/shown", "keys/platform/shown", "keys/organizations/shown",
+        ),
+        MAX_SHOWN,
+    ),
+}  # fmt: skip
 # Lists that do not grow with stored rows, by their place in an answer.
 DECLARED_MAXIMA = {
     "GET /keys data/scopes": len(PERMISSIONS),
@@ -63,6 +81,7 @@ DECLARED_MAXIMA = {
     "GET /organizations/{organization_id}/deletion-certificate counted_again": MAX_LATER_CERTIFICATES,
     "GET /organizations/{organization_id}/deletion-certificate certificate/ages_out": len(EXPIRES_WITHIN),
     "GET /organizations/{organization_id}/deletion-certificate certificate/kept": len(RETAINED),
+    **{f"{report} {place}": most for report in REPORTS for place, most in REPORT_LISTS.items()},
 }
 
 

@@ -38,14 +38,16 @@ class DeployedSettings:
     def find_queue_encryption(self, queue_url: str) -> str | None:
         """Return the encryption of the queue's messages, or None without one."""
         request = {"QueueUrl": queue_url, "AttributeNames": ["All"]}
-        attributes = _call(self._sqs, "AmazonSQS.GetQueueAttributes", request, "1.0")["Attributes"]
+        answer = _call(self._sqs, "AmazonSQS.GetQueueAttributes", request, "1.0", expected="Attributes")
+        attributes = answer["Attributes"]
         if attributes.get("KmsMasterKeyId"):
             return "SSE-KMS"
         return "SSE-SQS" if attributes.get("SqsManagedSseEnabled") == "true" else None
 
     def find_key_rotation(self, key_id: str) -> str | None:
         """Return how often KMS rotates the key, or None if it does not."""
-        status = _call(self._kms, "TrentService.GetKeyRotationStatus", {"KeyId": key_id}, JSON_VERSION)
+        target, expected = "TrentService.GetKeyRotationStatus", "KeyRotationEnabled"
+        status = _call(self._kms, target, {"KeyId": key_id}, JSON_VERSION, expected=expected)
         if not status["KeyRotationEnabled"]:
             return None
         days = status.get("RotationPeriodInDays")
@@ -55,8 +57,8 @@ class DeployedSettings:
         """Return the default encryption of the bucket's objects, or None without one."""
         answer = self._bucket(bucket, "get_bucket_encryption", absent=NO_ENCRYPTION)
         rules = answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
-        names = [each["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] for each in rules]
-        return ", ".join(str(name) for name in names) or None
+        defaults = [each.get("ApplyServerSideEncryptionByDefault", {}) for each in rules]
+        return ", ".join(str(each["SSEAlgorithm"]) for each in defaults if "SSEAlgorithm" in each) or None
 
     def find_bucket_expiry(self, bucket: str) -> str | None:
         """Return after how many days the bucket deletes its objects, or None if it keeps them."""
@@ -74,7 +76,7 @@ class DeployedSettings:
         try:
             answer: Mapping[str, Any] = getattr(self._s3, operation)(Bucket=bucket)
         except ClientError as error:
-            if absent and error.response["Error"]["Code"] == absent:
+            if absent and error.response.get("Error", {}).get("Code") == absent:
                 return {}
             raise UnavailableError("S3 did not show a setting.") from error
         except BotoCoreError as error:
@@ -86,8 +88,11 @@ class DeployedSettings:
         return make_client("s3", self._region, CONFIG, style=self._style)
 
 
-def _call(aws: AwsClient, target: str, request: dict[str, Any], json_version: str) -> dict[str, Any]:
+def _call(aws: AwsClient, target: str, request: dict[str, Any], json_version: str, *, expected: str) -> dict[str, Any]:
     try:
-        return aws.call(target, request, json_version=json_version)
+        answer = aws.call(target, request, json_version=json_version)
     except AwsCallError as error:
         raise UnavailableError("AWS did not show a setting.") from error
+    if expected not in answer:
+        raise UnavailableError("AWS did not show a setting.")
+    return answer
