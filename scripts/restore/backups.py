@@ -16,7 +16,10 @@ from scripts.stack.postgres import PROGRAMS
 
 # These statements take no parameters.
 BACKUP: Final = "BACKUP DATABASE {database} TO File('{name}')"
-RESTORE: Final = "RESTORE DATABASE {source} AS {staging} FROM File('{name}')"
+# The database `default` of the embedded engine is no Atomic one.
+RESTORE: Final = (
+    "RESTORE DATABASE {source} AS {staging} FROM File('{name}') SETTINGS allow_different_database_def = true"
+)
 LIST_TABLES: Final = "SELECT name FROM system.tables WHERE database = {database:String} ORDER BY name"
 CREATE_TABLE: Final = "CREATE TABLE {target}.{table} AS {staging}.{table}"
 COPY_ROWS: Final = "INSERT INTO {target}.{table} SELECT * FROM {staging}.{table}"
