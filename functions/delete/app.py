@@ -31,13 +31,14 @@ settings = Settings.from_env(
     "BASE_DOMAIN",
     "DELETION_GRACE_SECONDS",
     "REDIS_PATIENCE_MS",
+    "REGISTER_BUCKET",
     "SIGNING_KEY_ID",
     "STATE_MACHINE_ARN",
     "UPGRADE_URL",
 )
 wiring = Wiring(settings)
 platform_db, signer = wiring.platform_database, wiring.signer
-targets = OutboxTargets(redis=wiring.publication_redis, executions=wiring.executions)
+targets = OutboxTargets(redis=wiring.publication_redis, register=wiring.register, executions=wiring.executions)
 app = api()
 
 

@@ -16,7 +16,14 @@ from scripts.stack.postgres import PROGRAMS
 
 # These statements take no parameters.
 BACKUP: Final = "BACKUP DATABASE {database} TO File('{name}')"
-RESTORE: Final = "RESTORE DATABASE {source} AS {target} FROM File('{name}')"
+# The database `default` of the embedded engine is no Atomic one.
+RESTORE: Final = (
+    "RESTORE DATABASE {source} AS {staging} FROM File('{name}') SETTINGS allow_different_database_def = true"
+)
+LIST_TABLES: Final = "SELECT name FROM system.tables WHERE database = {database:String} ORDER BY name"
+CREATE_TABLE: Final = "CREATE TABLE {target}.{table} AS {staging}.{table}"
+COPY_ROWS: Final = "INSERT INTO {target}.{table} SELECT * FROM {staging}.{table}"
+EXACTLY: Final = {"optimize_on_insert": 0, "max_partitions_per_insert_block": 0}
 NAME: Final = re.compile(r"[a-z0-9_]+")
 
 
@@ -48,9 +55,19 @@ def backup_clickhouse(client: Client, database: str, name: str) -> None:
 
 
 def restore_clickhouse(client: Client, source: str, target: str, name: str) -> None:
-    """Restore the backup *name* of the database *source* as *target*, without tables of the same names."""
-    names = {"source": _checked(source), "target": _checked(target), "name": _checked(name)}
-    client.command(RESTORE.format(**names))
+    """Restore the backup *name* of the database *source* as *target*, which has no tables of the same names.
+
+    A restored part keeps the version of its last mutation, while the numbers of its new table begin anew. A DELETE with
+    a lower number skips that part without an error. So the rows are copied into new tables.
+    """
+    staging = f"{_checked(target)}_staging"
+    names = {"source": _checked(source), "target": target, "staging": staging}
+    client.command(RESTORE.format(**names, name=_checked(name)))
+    client.command(f"CREATE DATABASE IF NOT EXISTS {target}")
+    for (table,) in client.query(LIST_TABLES, parameters={"database": staging}).result_rows:
+        client.command(CREATE_TABLE.format(**names, table=_checked(table)))
+        client.command(COPY_ROWS.format(**names, table=table), settings=EXACTLY)
+    client.command(f"DROP DATABASE {staging}")
 
 
 def _checked(name: str) -> str:

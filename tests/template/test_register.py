@@ -5,7 +5,7 @@ from typing import Any
 
 from tenancy.rules.deletion import EXPIRES_WITHIN
 from tenancy.rules.durations import BACKUP_RETENTION, REGISTER_RETENTION
-from tenancy.rules.register import KEYS, ORGANIZATIONS, SUBJECTS
+from tenancy.rules.register import DELETIONS, KEYS, ORGANIZATIONS, SUBJECTS
 from tests.template.template import FOLDERS, RESOURCES, listed, properties_of, statements
 
 BUCKET: dict[str, Any] = properties_of("AWS::S3::Bucket")["RegisterBucket"]
@@ -55,7 +55,15 @@ def test_functions_write_entries_of_their_own_kind_and_read_none() -> None:
         for action in listed(statement["Action"])
     }
 
-    folders = {"erase": ORGANIZATIONS, "keys": KEYS, "privacy_jobs": SUBJECTS, "roll_up": KEYS, "sweep": KEYS}
+    folders = [
+        ("delete", DELETIONS),
+        ("erase", ORGANIZATIONS),
+        ("keys", KEYS),
+        ("privacy_jobs", SUBJECTS),
+        ("roll_up", KEYS),
+        ("sweep", DELETIONS),
+        ("sweep", KEYS),
+    ]
     assert granted == {
-        (function, "s3:PutObject", f"${{RegisterBucket.Arn}}/{folder}/*") for function, folder in folders.items()
+        (function, "s3:PutObject", f"${{RegisterBucket.Arn}}/{folder}/*") for function, folder in folders
     }

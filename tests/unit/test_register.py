@@ -15,6 +15,8 @@ from tenancy.rules.register import (
     ended_keys,
     erased_organization,
     erased_subject,
+    marked_deletion,
+    undone_deletion,
 )
 
 ACME, GLOBEX = UUID("0a000000-0000-4000-8000-00000000000a"), UUID("0b000000-0000-4000-8000-00000000000b")
@@ -75,6 +77,21 @@ def test_all_kinds_of_entries_are_read() -> None:
     assert (erasure.id, erasure.subject, erasure.requested_at) == (JOB.id, SUBJECT, NOW)
 
 
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([marked_deletion(ACME, 1, purge_at=NOW)], (1, NOW)),
+        ([marked_deletion(ACME, 1, purge_at=NOW), undone_deletion(ACME, 1)], (1, None)),
+        ([undone_deletion(ACME, 1), marked_deletion(ACME, 2, purge_at=NOW)], (2, NOW)),
+        ([undone_deletion(ACME, 10), marked_deletion(ACME, 9, purge_at=NOW)], (10, None)),
+    ],
+)
+def test_last_deletion_counts_unless_it_was_undone(
+    entries: list[RegisterEntry], expected: tuple[int, datetime | None]
+) -> None:
+    assert read(*entries).last_deletion(digest_of(ACME)) == expected
+
+
 def test_first_end_of_a_key_counts() -> None:
     ends = [NOW, NOW - timedelta(hours=1), NOW + timedelta(hours=1)]
 
@@ -85,7 +102,14 @@ def test_first_end_of_a_key_counts() -> None:
 
 @pytest.mark.parametrize(
     ("name", "body"),
-    [("keys", b"{}"), ("keys/a/b", b"{}"), ("keys/a/b", b"{"), ("other/a", b"{}"), ("subjects/a/b", b"[]")],
+    [
+        ("keys", b"{}"),
+        ("keys/a/b", b"{}"),
+        ("keys/a/b", b"{"),
+        ("other/a", b"{}"),
+        ("deletions/a/x", b"{}"),
+        ("subjects/a/b", b"[]"),
+    ],
 )
 def test_object_that_is_no_entry_is_named(name: str, body: bytes) -> None:
     with pytest.raises(MalformedRegisterError, match=name):

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.executions import Executions
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import lock_organization
@@ -27,6 +29,7 @@ from tenancy.use_cases.usage.meter import record_usage
 from tests.crash.crashes import process
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
+from tests.registers import new_register
 from tests.use_cases.admitting import Admit
 from tests.use_cases.erasing import GRACE, PURGE, Platform, column_of, executions_of, pending_entries
 
@@ -246,17 +249,19 @@ def test_sweep_starts_the_execution_that_failed_to_start(
     assert len(executions_of(aws.state_machine_arn)) == 1
 
 
-def delete_restore_or_change(platform: Platform, provisioned: Provisioned, number: int) -> None:
-    """Run the transition of this *number* on a connection of its own. It may be refused."""
+def delete_restore_or_change(platform: Platform, aws: AwsAccount, provisioned: Provisioned, number: int) -> None:
+    """Run the transition of this *number* on connections of its own. It may be refused."""
     servers, organization_id = platform.databases.servers, provisioned.organization.id
     now = NOW + timedelta(seconds=number)
     url = servers.postgres_url(postgres.PLATFORM, platform.databases.name)
+    executions = Executions(AwsClient("states", REGION, aws.endpoint_url), aws.state_machine_arn)
+    targets = replace(platform.targets, register=new_register(), executions=executions)
     with closing(Database(lambda: url)) as db, suppress(Refusal):
         match number % 3:
             case 0:
-                delete_organization(db, platform.targets, organization_id, "race", OPERATOR, grace=GRACE, now=now)
+                delete_organization(db, targets, organization_id, "race", OPERATOR, grace=GRACE, now=now)
             case 1:
-                restore_organization(db, platform.targets, organization_id, OPERATOR, now=now)
+                restore_organization(db, targets, organization_id, OPERATOR, now=now)
             case _:
                 wanted = OrganizationChange(tier=Tier.GROWTH if number % 2 else Tier.ENTERPRISE)
                 keys = GatewayKeys(REGION, PLANS_PATH)
@@ -269,7 +274,7 @@ def test_concurrent_transitions_end_in_a_consistent_state(
 ) -> None:
     """In any order, each deletion has one execution and the status fits the row."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: delete_restore_or_change(platform, acme, number), range(30)))
+        list(pool.map(lambda number: delete_restore_or_change(platform, aws, acme, number), range(30)))
 
     sweep(databases.platform, platform.redis, platform.targets, now=NOW + timedelta(hours=1))
 

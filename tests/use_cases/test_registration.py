@@ -12,6 +12,7 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.register import Register
 from tenancy.use_cases.apps.delete_app import delete_app
+from tenancy.use_cases.deletion.delete import restore_organization
 from tenancy.use_cases.keys.revoke_key import revoke_key
 from tenancy.use_cases.keys.rotate_key import WantedRotation, rotate_key
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -88,13 +89,27 @@ def test_no_organization_is_erased_before_it_is_registered(
 
     with pytest.raises(UnavailableError):
         without_s3.place_tombstones(organization_id)
-    before = stored_entries()
+    before = read_register().organizations
     platform.erase(organization_id)
 
-    assert before == {}
+    assert before == set()
     closed_at = column_of(databases, organization_id)["gate_closed_at"]
     entry = erased_organization(organization_id, closed_at=closed_at)
-    assert (closed_at, stored_entries()) == (PURGE, {entry.name: dict(entry.content)})
+    assert (closed_at, stored_entries()[entry.name]) == (PURGE, dict(entry.content))
+
+
+def test_deletion_and_its_undoing_are_registered(
+    databases: Databases, targets: OutboxTargets, platform: Platform, acme: Provisioned
+) -> None:
+    organization_id, organization = acme.organization.id, digest_of(acme.organization.id)
+
+    for _ in range(2):
+        platform.delete(organization_id)
+    deleted = read_register().last_deletion(organization)
+    restore_organization(databases.platform, targets, organization_id, OPERATOR, now=NOW)
+
+    assert deleted == (1, PURGE)
+    assert read_register().last_deletion(organization) == (1, None)
 
 
 def test_no_subject_is_erased_before_it_is_registered(

@@ -7,7 +7,7 @@ import pytest
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.erasures import ErasureStatus
-from tenancy.rules.register import ended_keys, erased_organization
+from tenancy.rules.register import ended_keys, erased_organization, marked_deletion, undone_deletion
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.register import Register
@@ -17,7 +17,7 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import NOW, OPERATOR, REGION, REGISTER_BUCKET, Databases
 from tests.handlers.functions import superuser
 from tests.registers import stored_entries
-from tests.use_cases.erasing import Platform, column_of, pending_entries
+from tests.use_cases.erasing import PURGE, Platform, column_of, pending_entries
 from tests.use_cases.privacy_jobs import ask_erasure, devices, erasure, run_jobs
 from tests.use_cases.restoring import run_replay
 from tests.use_cases.storing import count, store
@@ -102,6 +102,59 @@ def test_organization_is_erased_in_each_status(
     assert (count(databases, organization_id), count(databases, globex.organization.id)) == (0, 10)
     assert column_of(databases, globex.organization.id)["status"] == "active"
     assert [kind for kind, _ in pending_entries(databases)] == ["erased_mail"]
+
+
+def test_deletion_after_the_backup_is_marked_again(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned, globex: Provisioned
+) -> None:
+    register.put(marked_deletion(acme.organization.id, 3, purge_at=PURGE))
+
+    for _ in range(2):
+        run_replay(platform, databases, NOW)
+
+    row = column_of(databases, acme.organization.id)
+    assert (row["status"], row["deletion_generation"], row["purge_at"]) == ("deleted", 3, PURGE)
+    assert column_of(databases, globex.organization.id)["status"] == "active"
+    assert [kind for kind, _ in pending_entries(databases)] == ["deletion_execution"]
+
+
+def test_deletion_that_was_undone_after_the_backup_is_undone_again(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned
+) -> None:
+    platform.delete(acme.organization.id)
+    register.put(undone_deletion(acme.organization.id, 1))
+
+    run_replay(platform, databases, NOW)
+
+    row = column_of(databases, acme.organization.id)
+    assert (row["status"], row["deletion_generation"], row["purge_at"]) == ("active", 1, None)
+
+
+def test_later_deletion_replaces_that_of_the_backup(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned
+) -> None:
+    platform.delete(acme.organization.id)
+    register.put(undone_deletion(acme.organization.id, 1))
+    register.put(marked_deletion(acme.organization.id, 2, purge_at=PURGE + HOUR))
+
+    run_replay(platform, databases, NOW)
+
+    row = column_of(databases, acme.organization.id)
+    assert (row["status"], row["deletion_generation"], row["purge_at"]) == ("deleted", 2, PURGE + HOUR)
+
+
+def test_register_without_an_undoing_deletes_no_restored_organization(
+    platform: Platform, databases: Databases, acme: Provisioned
+) -> None:
+    """S3 was unreachable when the deletion was undone, and the backup is newer."""
+    platform.delete(acme.organization.id)
+    set_status(databases, acme, "active")
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET status_before_deletion = NULL, deleted_at = NULL, purge_at = NULL")
+
+    run_replay(platform, databases, NOW)
+
+    assert column_of(databases, acme.organization.id)["status"] == "active"
 
 
 def test_organization_that_only_clickhouse_knows_is_erased(

@@ -18,6 +18,8 @@ DIGEST_PREFIX: Final = b"tenancy register 1"
 ORGANIZATIONS: Final = "organizations"
 KEYS: Final = "keys"
 SUBJECTS: Final = "subjects"
+DELETIONS: Final = "deletions"
+UNDONE: Final = "undone"
 
 
 class MalformedRegisterError(Exception):
@@ -51,12 +53,15 @@ class RegisteredChanges:
     """All entries, by digest.
 
     *organizations* are those that were erased, or whose erasure had begun. *key_ends* has the end of each key by the
-    digest of its organization. *subjects* has the erasures of data subjects by organization.
+    digest of its organization. *subjects* has the erasures of data subjects by organization. *deletions* has the end of
+    the grace period by organization and generation, *undone* the generations that were undone.
     """
 
     organizations: set[str] = field(default_factory=set)
     key_ends: dict[str, dict[str, datetime]] = field(default_factory=dict)
     subjects: dict[str, list[RegisteredErasure]] = field(default_factory=dict)
+    deletions: dict[str, dict[int, datetime]] = field(default_factory=dict)
+    undone: dict[str, set[int]] = field(default_factory=dict)
 
     def add(self, name: str, body: bytes) -> None:
         """Add the entry *name*. Of several ends of one key the first one counts.
@@ -65,7 +70,7 @@ class RegisteredChanges:
             MalformedRegisterError: it is no entry.
         """
         try:
-            kind, organization, *_ = name.split("/")
+            kind, organization, *rest = name.split("/")
             content = json.loads(body)
             match kind:
                 case "organizations":
@@ -74,10 +79,29 @@ class RegisteredChanges:
                     self._add_keys(organization, content)
                 case "subjects":
                     self.subjects.setdefault(organization, []).append(_erasure(content))
+                case "deletions":
+                    self._add_deletion(organization, rest, content)
                 case _:
                     raise MalformedRegisterError(f"{name} is no kind of entry.")
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedRegisterError(f"{name} is no entry of the register.") from error
+
+    def last_deletion(self, organization: str) -> tuple[int, datetime | None]:
+        """Return the generation of the last deletion, and the end of its grace period, None if it was undone.
+
+        The organization has an entry of a deletion.
+        """
+        deletions, undone = self.deletions.get(organization, {}), self.undone.get(organization, set())
+        last = max(deletions.keys() | undone)
+        return last, None if last in undone else deletions[last]
+
+    def _add_deletion(self, organization: str, rest: list[str], content: Mapping[str, Any]) -> None:
+        generation, *undone = rest
+        if undone:
+            self.undone.setdefault(organization, set()).add(int(generation))
+        else:
+            deletions = self.deletions.setdefault(organization, {})
+            deletions[int(generation)] = datetime.fromisoformat(content["purge_at"])
 
     def _add_keys(self, organization: str, content: Mapping[str, Any]) -> None:
         ends_at = datetime.fromisoformat(content["ends_at"])
@@ -96,6 +120,17 @@ def erased_organization(organization_id: UUID, *, closed_at: datetime) -> Regist
     """Return the entry of an organization that got its tombstone at *closed_at*."""
     name = f"{ORGANIZATIONS}/{digest_of(organization_id)}"
     return RegisterEntry(name=name, content={"closed_at": closed_at.isoformat()})
+
+
+def marked_deletion(organization_id: UUID, generation: int, *, purge_at: datetime) -> RegisterEntry:
+    """Return the entry of a deletion whose grace period ends at *purge_at*."""
+    name = f"{DELETIONS}/{digest_of(organization_id)}/{generation}"
+    return RegisterEntry(name=name, content={"purge_at": purge_at.isoformat()})
+
+
+def undone_deletion(organization_id: UUID, generation: int) -> RegisterEntry:
+    """Return the entry of a deletion that was undone within its grace period."""
+    return RegisterEntry(name=f"{DELETIONS}/{digest_of(organization_id)}/{generation}/{UNDONE}", content={})
 
 
 def ended_keys(organization_id: UUID, key_ids: Iterable[UUID], *, ends_at: datetime) -> RegisterEntry:

@@ -10,13 +10,15 @@ from uuid import UUID
 from tenancy.errors import ErasedError, NotDeletedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus
+from tenancy.rules.register import marked_deletion, undone_deletion
 from tenancy.rules.standing import require_existing
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
-from tenancy.stores.postgres.platform.deletions import find_deletion, insert_mails, update_deleted, update_restored
+from tenancy.stores.postgres.platform.deletions import get_deletion, insert_mails, update_deleted, update_restored
 from tenancy.stores.postgres.platform.organizations import lock_organization
-from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
+from tenancy.stores.postgres.platform.outbox import OutboxEntry, insert_outbox_entry
 from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization, enqueue_publication
+from tenancy.use_cases.outbox.enqueue_registration import enqueue_registration
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_due_entries, run_entry
 
 DELETED: Final = "organization.deleted"
@@ -48,11 +50,13 @@ def delete_organization(
         organization = _lock_existing(conn, organization_id)
         if organization.status in CHANGEABLE:
             organization = update_deleted(conn, organization_id, reason=reason, now=now, purge_at=now + grace)
-            _enqueue_execution(conn, organization_id, now)
+            enqueue_execution(conn, organization_id, now=now)
             _enqueue_mails(conn, organization, OutboxKind.DELETION_MAIL, now)
             insert_audit_record(conn, organization_id, AuditRecord.done(DELETED, str(organization_id), actor, now=now))
+        registration = _enqueue_mark(conn, organization_id, now)
         publication = enqueue_publication(conn, organization_id, now=now)
     is_published = run_entry(platform_db, targets, publication, now=now)
+    run_entry(platform_db, targets, registration, now=now)
     run_due_entries(platform_db, targets, now=now, organization_id=organization_id, kind=OutboxKind.DELETION_EXECUTION)
     return ChangedOrganization(organization=organization, is_published=is_published)
 
@@ -70,15 +74,20 @@ def restore_organization(
         ErasedError: the organization is being erased, or was erased.
         UnavailableError: the database is unreachable. The restore may be committed. A retry is safe.
     """
+    registration = None
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = _lock_existing(conn, organization_id)
         was_deleted = organization.status is OrganizationStatus.DELETED
         if was_deleted:
+            undone = undone_deletion(organization_id, get_deletion(conn, organization_id).generation)
+            registration = enqueue_registration(conn, organization_id, undone, now=now)
             organization = update_restored(conn, organization_id, now=now)
             _enqueue_mails(conn, organization, OutboxKind.RESTORED_MAIL, now)
             insert_audit_record(conn, organization_id, AuditRecord.done(RESTORED, str(organization_id), actor, now=now))
         publication = enqueue_publication(conn, organization_id, now=now)  # a retry after a crash publishes, too
     is_published = run_entry(platform_db, targets, publication, now=now)
+    if registration is not None:
+        run_entry(platform_db, targets, registration, now=now)
     if not was_deleted:
         raise NotDeletedError(f"{organization.status.sentence} Only a deleted one can be restored.")
     return ChangedOrganization(organization=organization, is_published=is_published)
@@ -91,11 +100,18 @@ def _lock_existing(conn: Connection, organization_id: UUID) -> Organization:
     return organization
 
 
-def _enqueue_execution(conn: Connection, organization_id: UUID, now: datetime) -> None:
-    deletion = find_deletion(conn, organization_id)
-    if deletion is not None:
-        payload = {"generation": deletion.generation, "purge_at": deletion.purge_at.isoformat()}
-        insert_outbox_entry(conn, organization_id, OutboxKind.DELETION_EXECUTION, payload, due_at=now)
+def enqueue_execution(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
+    """Insert an outbox entry for the execution of the organization's deletion."""
+    deletion = get_deletion(conn, organization_id)
+    payload = {"generation": deletion.generation, "purge_at": deletion.purge_at.isoformat()}
+    insert_outbox_entry(conn, organization_id, OutboxKind.DELETION_EXECUTION, payload, due_at=now)
+
+
+def _enqueue_mark(conn: Connection, organization_id: UUID, now: datetime) -> OutboxEntry:
+    """Enqueue the entry of the deletion in the register. Without it a restored backup would revive the keys."""
+    deletion = get_deletion(conn, organization_id)
+    entry = marked_deletion(organization_id, deletion.generation, purge_at=deletion.purge_at)
+    return enqueue_registration(conn, organization_id, entry, now=now)
 
 
 def _enqueue_mails(conn: Connection, organization: Organization, kind: OutboxKind, now: datetime) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tenancy.rules.durations import PUBLICATION_CLAIM_TIME
 from tenancy.rules.register import ended_keys
 from tenancy.stores.postgres.client import Connection, Database
-from tenancy.stores.postgres.platform.outbox import OutboxEntry, insert_claimed_entry
+from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
+from tenancy.use_cases.outbox.enqueue_registration import enqueue_registration
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entry
 
 type Publications = list[OutboxEntry]
@@ -36,9 +36,7 @@ def enqueue_ended_keys(
     if not key_ids:
         return []
     entry = ended_keys(organization_id, key_ids, ends_at=ends_at)
-    payload = {"name": entry.name, "content": dict(entry.content)}
-    until = now + PUBLICATION_CLAIM_TIME
-    registration = insert_claimed_entry(conn, organization_id, OutboxKind.REGISTRATION, payload, until=until)
+    registration = enqueue_registration(conn, organization_id, entry, now=now)
     publications = [enqueue_credential_publication(conn, organization_id, key_id, now=now) for key_id in key_ids]
     return [*publications, registration]
 

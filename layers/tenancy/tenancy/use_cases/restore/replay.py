@@ -20,6 +20,7 @@ from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platform_keys_again
 from tenancy.use_cases.restore.erase_again import erase_again, erase_unknown
 from tenancy.use_cases.restore.erase_subjects_again import erase_subjects_again
+from tenancy.use_cases.restore.mark_again import mark_again
 from tenancy.use_cases.restore.restorer import RESTORER
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
 
@@ -69,6 +70,8 @@ def replay(stores: ReplayStores, changes: RegisteredChanges, *, clock: Callable[
         if organization in known:
             keys += end_keys_again(platform_db, known[organization], ends, now=now)
     say(f"{keys} keys end again")
+    marked = mark_again(platform_db, changes, known, now=now)
+    say(f"{marked} organizations are marked as deleted, or as restored, again")
     erased = _erase_organizations(stores, changes, known, clock=clock, say=say)
     known_subjects = {known[each]: subjects for each, subjects in changes.subjects.items() if each in known}
     subjects = erase_subjects_again(stores.privacy, known_subjects, clock=clock)

@@ -153,6 +153,13 @@ def find_deletion(conn: Connection, organization_id: UUID) -> Deletion | None:
         return cursor.execute(FIND_DELETION, (organization_id,)).fetchone()
 
 
+def get_deletion(conn: Connection, organization_id: UUID) -> Deletion:
+    """Return the deletion of an organization that is being deleted."""
+    with conn.cursor(row_factory=class_row(Deletion)) as cursor:
+        [deletion] = cursor.execute(FIND_DELETION, (organization_id,)).fetchall()
+    return deletion
+
+
 def find_last_contact(conn: Connection, organization_id: UUID) -> str | None:
     """Return the address for the last mail, or None without one."""
     row = conn.execute(FIND_LAST_CONTACT, (organization_id,)).fetchone()

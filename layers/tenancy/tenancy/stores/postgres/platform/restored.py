@@ -35,6 +35,10 @@ RESET_ERASURE: Final = """
         events_after = NULL, held_events_after = NULL
     WHERE organization_id = %(organization_id)s AND id = %(id)s
 """
+FIND_GENERATION: Final = "SELECT deletion_generation FROM organizations WHERE id = %s"
+UPDATE_GENERATION: Final = """
+    UPDATE organizations SET deletion_generation = greatest(deletion_generation, %s) WHERE id = %s
+"""
 COUNT_PENDING: Final = "SELECT count(*) FROM erasures WHERE status = 'pending'"
 
 
@@ -76,6 +80,17 @@ def reset_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID, sub
     """Let an erasure begin again, and return whether the organization has it."""
     values = {"organization_id": organization_id, "id": erasure_id, "salt": subject.salt, "digest": subject.digest}
     return conn.execute(RESET_ERASURE, values).rowcount == 1
+
+
+def get_generation(conn: Connection, organization_id: UUID) -> int:
+    """Return the generation of the organization's last deletion, 0 without one."""
+    [(generation,)] = conn.execute(FIND_GENERATION, (organization_id,))
+    return int(generation)
+
+
+def update_generation(conn: Connection, organization_id: UUID, generation: int) -> None:
+    """Raise the generation to *generation* at least, so that the next deletion has a later one."""
+    conn.execute(UPDATE_GENERATION, (generation, organization_id))
 
 
 def count_pending(conn: Connection) -> int:
