@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
 
 from scripts.stack.bridge.permissions import Permission, parse_signed, permissions_of
+from tenancy.stores.aws import export_links
 from tenancy.stores.aws.connection import Connection
 from tests.template.template import FUNCTIONS, TEMPLATE
 
@@ -98,6 +100,14 @@ def record_calls() -> None:
         return post(self, header_lines, body, path)
 
     Connection.post = recording_post  # type: ignore[method-assign]
+    presign = export_links.presign_get
+
+    def recording_presign(path: str, *values: Any, **options: Any) -> str:  # noqa: ANN401 - passes them on
+        signed = presign(path, *values, **options)
+        _record("GET", signed, {}, b"")
+        return signed
+
+    export_links.presign_get = recording_presign
 
 
 def _record_of_boto(request: AWSPreparedRequest, **_: object) -> None:
