@@ -9,6 +9,7 @@ import os
 import urllib.request
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,8 @@ class LeastPrivilege:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._is_worker:
-            self._config.workeroutput["calls"] = sorted(CALLS)
+            output: dict[str, Any] = vars(self._config)["workeroutput"]
+            output["calls"] = sorted(CALLS)
         elif self._is_whole_run() and exitstatus == pytest.ExitCode.OK:
             if self._has_stack:
                 CALLS.update(deployed_calls())

@@ -90,8 +90,8 @@ def calls_of(caller: Caller) -> Iterator[None]:
 
 def record_calls() -> None:
     """Record from now on, in this process."""
-    boto3.setup_default_session()
-    boto3.DEFAULT_SESSION.events.register("before-send", _record_of_boto)
+    session: Any = boto3._get_default_session()
+    session.events.register("before-send", _record_of_boto)
     post = Connection.post
 
     def recording_post(self: Connection, header_lines: str, body: bytes, path: str = "/") -> tuple[int, bytes]:
@@ -100,14 +100,15 @@ def record_calls() -> None:
         return post(self, header_lines, body, path)
 
     Connection.post = recording_post  # type: ignore[method-assign]
-    presign = export_links.presign_get
+    links: Any = export_links
+    presign = links.presign_get
 
     def recording_presign(path: str, *values: Any, **options: Any) -> str:  # noqa: ANN401 - passes them on
-        signed = presign(path, *values, **options)
+        signed: str = presign(path, *values, **options)
         _record("GET", signed, {}, b"")
         return signed
 
-    export_links.presign_get = recording_presign
+    links.presign_get = recording_presign
 
 
 def _record_of_boto(request: AWSPreparedRequest, **_: object) -> None:

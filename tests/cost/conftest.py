@@ -55,7 +55,5 @@ def meter(
     spent: list[float] = []
     with superuser(databases) as conn, redis.Redis.from_url(databases.servers.valkey_url) as client:
         state = DeploymentState(conn, client)
-        gateway = LocalGateway(
-            lambda name, **values: MeteredFunction(name, start(name, **values), spent), resources, state
-        )
+        gateway = LocalGateway(lambda name, **values: MeteredFunction(start(name, **values), spent), resources, state)
         yield CostMeter(gateway, data, spent)

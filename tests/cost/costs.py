@@ -16,8 +16,8 @@ ATTEMPTS = 3  # the fastest counts, because a pause of the machine is no cost of
 class MeteredFunction(Function):
     """A function that adds its processor time to *spent*, a list."""
 
-    def __init__(self, name: str, function: Function, spent: list[float]) -> None:
-        super().__init__(name, function.app)
+    def __init__(self, function: Function, spent: list[float]) -> None:
+        super().__init__(function.caller, function.app)
         self._spent = spent
 
     def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:

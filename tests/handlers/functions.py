@@ -46,7 +46,7 @@ class Function:
     """One loaded function, called with an event. Answers are compared with the OpenAPI document."""
 
     def __init__(self, caller: Caller, app: ModuleType) -> None:
-        self._caller = caller
+        self.caller = caller
         self._context = SimpleNamespace(
             function_name=caller.function,
             aws_request_id="a0b1c2d3",
@@ -63,7 +63,7 @@ class Function:
 
     def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer without the comparison: for stored rows that no function writes, and for measurements."""
-        with calls_of(self._caller):
+        with calls_of(self.caller):
             answer: dict[str, Any] = self.app.handler(event, self._context)
         return answer
 
