@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
 
 from scripts.stack.bridge.permissions import Permission, parse_signed, permissions_of
+from tenancy.stores.aws import export_links
 from tenancy.stores.aws.connection import Connection
 from tests.template.template import FUNCTIONS, TEMPLATE
 
@@ -88,8 +90,8 @@ def calls_of(caller: Caller) -> Iterator[None]:
 
 def record_calls() -> None:
     """Record from now on, in this process."""
-    boto3.setup_default_session()
-    boto3.DEFAULT_SESSION.events.register("before-send", _record_of_boto)
+    session: Any = boto3._get_default_session()
+    session.events.register("before-send", _record_of_boto)
     post = Connection.post
 
     def recording_post(
@@ -100,6 +102,15 @@ def record_calls() -> None:
         return post(self, header_lines, body, path, method=method)
 
     Connection.post = recording_post  # type: ignore[method-assign]
+    links: Any = export_links
+    presign = links.presign_get
+
+    def recording_presign(path: str, *values: Any, **options: Any) -> str:  # noqa: ANN401 - passes them on
+        signed: str = presign(path, *values, **options)
+        _record("GET", signed, {}, b"")
+        return signed
+
+    links.presign_get = recording_presign
 
 
 def _record_of_boto(request: AWSPreparedRequest, **_: object) -> None:

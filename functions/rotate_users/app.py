@@ -6,12 +6,18 @@ from aws_lambda_powertools import Logger
 
 from tenancy.rules.database_users import RotationRequest
 from tenancy.settings import Settings
-from tenancy.use_cases.schema.rotate_users import run_step
+from tenancy.use_cases.schema.rotate_users import RotationStores, run_step
 from tenancy.wiring import Wiring
 
 logger = Logger()
 settings = Settings.from_env()
 wiring = Wiring(settings)
+stores = RotationStores(
+    versions=wiring.secret_versions,
+    secrets=wiring.secrets,
+    owner_db=wiring.owner_database,
+    open_database=wiring.database_at,
+)
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
@@ -23,5 +29,5 @@ def handler(event: dict[str, Any], _context: object) -> None:
         UnavailableError: Secrets Manager or PostgreSQL is unreachable, or PostgreSQL refuses the new user.
     """
     request = RotationRequest.parse(event, prefix=settings.secrets_prefix)
-    run_step(wiring.rotation_stores, request)
+    run_step(stores, request)
     logger.info("rotation", secret=request.secret, step=request.step, version=request.version)

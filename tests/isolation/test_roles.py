@@ -29,6 +29,7 @@ RULES = [
     role_rules.creating_roles,
     role_rules.default_public_grants,
     role_rules.authorizer_grants,
+    role_rules.clone_grants,
 ]
 CREATE_DEFINER = """
     CREATE FUNCTION bad({output}) RETURNS SETOF {type} LANGUAGE {language} SECURITY DEFINER {path} AS $${body}$$;
@@ -87,6 +88,22 @@ BREACHES = {
         ("GRANT tenancy_lookup TO tenancy_functions", ["tenancy_functions in tenancy_lookup"]),
         ("GRANT tenancy_functions TO tenancy_authorizer", ["tenancy_authorizer in tenancy_functions"]),
         ("ALTER ROLE tenancy_authorizer NOLOGIN", ["tenancy_authorizer"]),
+        ("CREATE ROLE tenancy_functions_clone LOGIN CREATEROLE", ["tenancy_functions_clone"]),
+        ("CREATE ROLE bad LOGIN IN ROLE tenancy_functions", ["bad in tenancy_functions"]),
+        (
+            "CREATE ROLE tenancy_functions_clone LOGIN IN ROLE tenancy_functions",  # may set the role
+            ["tenancy_functions_clone in tenancy_functions"],
+        ),
+        (
+            "CREATE ROLE bad_clone LOGIN; GRANT tenancy_platform TO bad_clone WITH SET FALSE",
+            ["bad_clone in tenancy_platform"],
+        ),
+    ],
+    role_rules.clone_grants: [
+        (
+            "CREATE ROLE tenancy_functions_clone LOGIN; GRANT SELECT ON users TO tenancy_functions_clone",
+            ["tenancy_functions_clone: table users"],
+        ),
     ],
     role_rules.owning_roles: [
         ("ALTER TABLE leases OWNER TO tenancy_platform", ["tenancy_platform: table leases"]),

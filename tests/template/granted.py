@@ -95,13 +95,15 @@ def compare(grants: Collection[Grant], calls: Collection[Call], reasons: Mapping
 
 def _named(resource: Any) -> str:  # noqa: ANN401 - a value of the template
     match resource:
+        case {"Fn::GetAtt": str() as attribute} if ".Outputs." in attribute:
+            return "*"  # a nested stack names it
         case {"Fn::GetAtt": str() as attribute}:
             return _arn_of(attribute.removesuffix(".Arn"))
         case {"Ref": name} if name in MADE_SECRETS:
             return f"secretsmanager:secret:SecretsPrefix/{MADE_SECRETS[name]}"
         case {"Ref": name}:
-            return _arn_of(name)
-        case {"Fn::Sub": text}:
+            return _arn_of(name) if name in RESOURCES else "*"
+        case {"Fn::Sub": [text, _]} | {"Fn::Sub": text}:
             return _substituted(text)
     return str(resource)
 

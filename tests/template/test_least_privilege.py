@@ -3,9 +3,15 @@
 A whole run of the tests makes it on real ones.
 """
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from scripts.stack.bridge.permissions import Permission, parse_signed, permissions_of
+from tests.given import ROOT
 from tests.least_privilege import REASONS
 from tests.members import for_each
 from tests.recorded_calls import Call, caller_of
@@ -19,6 +25,7 @@ USED: set[Call] = {
     ("erase", "s3:DeleteObject", "s3:Exports/acme/1"),
     ("erase", "s3:DeleteObjectVersion", "s3:Exports/acme/1"),
 }
+SMALL = "tests/template/test_tls.py"
 SCOPE = "AWS4-HMAC-SHA256 Credential=Erase/20261124/eu-central-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 REQUESTS: dict[tuple[str, str, str, str, bytes], list[Permission]] = {
     ("sqs", "POST", "/", "AmazonSQS.SendMessageBatch", b'{"QueueUrl":"http://127.0.0.1:1/1/events"}'): [
@@ -158,3 +165,26 @@ def test_calls_are_named_as_in_the_template() -> None:
     assert caller.named(("secretsmanager:GetSecretValue", "secretsmanager:secret:tenancy/local/redis"))[2] == (
         "secretsmanager:secret:SecretsPrefix/redis"
     )
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]])
+def test_whole_run_fails_for_a_permission_that_it_did_not_need(options: list[str], tmp_path: Path) -> None:
+    run = run_tests(["-o", f"testpaths={SMALL}", *options], tmp_path)
+
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "No test needs this permission: audit: sqs:SendMessage on sqs:AuditQueue" in run.stdout
+
+
+@pytest.mark.parametrize("options", [[SMALL], ["-o", f"testpaths={SMALL}", "-k", "tls"]])
+def test_run_of_some_tests_compares_nothing(options: list[str], tmp_path: Path) -> None:
+    run = run_tests(options, tmp_path)
+
+    assert run.returncode == pytest.ExitCode.OK
+    assert "permission" not in run.stdout
+
+
+def run_tests(options: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a process of its own, without a deployed stack."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    environment = {**os.environ, "STACK_DIR": str(folder), "PYTHONPATH": f"layers/tenancy{os.pathsep}."}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False, text=True, capture_output=True)

@@ -23,7 +23,7 @@ WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL"}
 RETIRED_SECRETS = [("authorizer", "database", "authorizer-database")]  # function, its old secret, its new one
 # The use cases of these functions name them, not the wiring.
 READ_TO_CHANGE: Mapping[str, set[str]] = {
-    "rotate_users": {str(secret) for secret in RotatedSecret},
+    "rotate_users": {each.value for each in RotatedSecret},
     "token_keys": {secrets.TOKEN_PUBLIC_KEYS, secrets.TOKEN_SIGNING_KEYS},
 }
 EVERYWHERE = {"SECRETS_PREFIX", "STACK_NAME"}  # each function has these settings

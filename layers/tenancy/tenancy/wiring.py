@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.redrive_queue import RedriveQueue
     from tenancy.stores.aws.register import Register
     from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
+    from tenancy.stores.aws.secret_versions import SecretVersions
     from tenancy.stores.aws.secrets import Secrets
     from tenancy.stores.aws.sender_identities import SenderIdentities
     from tenancy.stores.aws.signer import Signer
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from tenancy.use_cases.keys.sign_tokens import TokenSigner
     from tenancy.use_cases.keys.verify_tokens import TokenVerifier
     from tenancy.use_cases.keys.write_keys import WriteKeys
-    from tenancy.use_cases.schema.rotate_users import RotationStores
 
 
 class Wiring:
@@ -114,18 +114,17 @@ class Wiring:
         return Database(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
 
     @cached_property
-    def rotation_stores(self) -> "RotationStores":
-        """The secrets whose users are rotated, and PostgreSQL with their owner."""
+    def secret_versions(self) -> "SecretVersions":
+        """The versions of secrets whose users are rotated."""
         from tenancy.stores.aws.secret_versions import SecretVersions
-        from tenancy.stores.postgres.client import Database
-        from tenancy.use_cases.schema.rotate_users import RotationStores
 
-        return RotationStores(
-            versions=SecretVersions(self._aws("secretsmanager"), self.settings.secrets_prefix),
-            secrets=self.secrets,
-            owner_db=self.owner_database,
-            open_database=lambda url: Database(lambda: url),
-        )
+        return SecretVersions(self._aws("secretsmanager"), self.settings.secrets_prefix)
+
+    def database_at(self, url: str) -> "Database":
+        """Return PostgreSQL at *url*, which is in no secret that is in use."""
+        from tenancy.stores.postgres.client import Database
+
+        return Database(lambda: url)
 
     def clickhouse_reader(self, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> "Callable[[], Client]":
         """Return the client that may only read tenants' tables.

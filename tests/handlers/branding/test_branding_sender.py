@@ -1,5 +1,6 @@
 """The sender of mails: only addresses of the organization's own proven domains, and only if SES may send from them."""
 
+import json
 import time
 from typing import Any
 
@@ -16,12 +17,16 @@ from tests.handlers.branding.mailing import mail_to
 from tests.handlers.branding.requests import Brand, set_organization
 from tests.handlers.branding.sent_mails import SentMail
 from tests.handlers.conftest import ACCOUNT
-from tests.handlers.functions import superuser
+from tests.handlers.functions import Start, superuser
+from tests.handlers.scheduled_sweep import EVERY_MINUTE
 
 ADDRESS = "hello@acme.example"
 AFTER_THE_ANSWER = time.monotonic() + 2 * SENDER_IDENTITY_MAX_AGE.total_seconds()
 WITHDRAW = """
     UPDATE email_domains SET verified_at = NULL, check_at = NULL, missing_since = NULL WHERE organization_id = %s
+"""
+INSERT_MAIL = """
+    INSERT INTO outbox (organization_id, kind, payload, due_at) VALUES (%s, 'password_changed_mail', %s::jsonb, now())
 """
 
 
@@ -59,6 +64,20 @@ def test_verified_identity_is_the_sender(
 
     assert state == "active"
     assert [mail.sender for mail in sent_mails] == [f"Acme Analytics <{ADDRESS}>"]
+
+
+def test_sweep_sends_from_the_verified_identity(
+    brand: Brand, start: Start, databases: Databases, sent_mails: list[SentMail]
+) -> None:
+    verify(ADDRESS)
+    brand.put(sender_name="Acme", sender_address=ADDRESS)
+    values = {"to": "ada@acme.example", "organization_name": "Acme", "changed_at": "2026-11-24T12:00:00Z"}
+    with superuser(databases) as conn:
+        conn.execute(INSERT_MAIL, (brand.provisioned.organization.id, json.dumps(values)))
+
+    start("sweep")(EVERY_MINUTE)
+
+    assert [mail.sender for mail in sent_mails] == [f"Acme <{ADDRESS}>"]
 
 
 def test_other_identity_sends_from_the_platform(brand: Brand, databases: Databases, sent_mails: list[SentMail]) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tenancy.stores.aws import api_domains, certificates, target_records
+from tenancy.stores.aws import api_domains, certificates, gateway_keys, objects, target_records
+from tenancy.stores.aws.mail_client import ses_client
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.handlers.clock import StoppedClock
@@ -14,7 +15,15 @@ from tests.handlers.functions import Start, superuser
 from tests.name_server import NameServer
 
 OVERRIDE = "UPDATE organizations SET overrides = '{\"white_label\": true}'"
-CACHED_CLIENTS = (api_domains._api_gateway, certificates._acm, target_records._route53)
+CACHED_CLIENTS = (
+    api_domains._api_gateway,
+    certificates._acm,
+    gateway_keys._api_gateway,
+    gateway_keys._parameters,
+    objects._client,
+    ses_client,
+    target_records._route53,
+)
 
 
 @pytest.fixture
