@@ -31,6 +31,7 @@ from tenancy.gateway.documents.compliance import (
 )
 from tenancy.gateway.documents.compliance_answers import OrganizationReportAnswer
 from tenancy.gateway.parameters import Id
+from tenancy.gateway.recorded_reads import recorded
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_operators_or_own, for_tenants
 from tenancy.rules.audit_chain import AuditEntry
@@ -66,6 +67,7 @@ app = api()
 @app.get("/audit")
 @for_tenants(AUDIT_READ)
 @answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,), headers=CSV_HEADERS)
+@recorded
 def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of the caller's organization, newest entry first."""
     tenant = tenant_of(app)
@@ -75,6 +77,7 @@ def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
 @app.get("/audit/verify")
 @for_tenants(AUDIT_READ)
 @answers(VerificationAnswer)
+@recorded
 def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the audit log of the caller's organization."""
     return answer_verification(tenant_of(app).organization_id, query)
@@ -99,6 +102,7 @@ def verify_one(organization_id: Id, query: Annotated[VerifyQuery, Query()]) -> d
 @app.get("/organizations/<organization_id>/compliance/report")
 @for_operators_or_own(AUDIT_READ)
 @answers(OrganizationReportAnswer, media_types=(HTML,), headers=REPORT_HEADERS)
+@recorded
 def report(organization_id: Id, query: Annotated[ReportQuery, Query()]) -> Response[str]:
     """Return the compliance report of one organization, as JSON or as a page, for the operator or for itself."""
     started_at, now = time.monotonic(), datetime.now(UTC)

@@ -39,6 +39,14 @@ MUTANTS: Final = (
         caught_by=f"{HANDLER}::test_organization_without_audit_read_is_refused",
     ),
     Mutant(
+        name="keys read reports without an entry in the audit log",
+        safeguard=SAFEGUARD,
+        file="functions/audit/app.py",
+        old="@recorded\ndef report(",
+        new="def report(",
+        caught_by=f"{HANDLER}::test_read_of_a_report_by_a_key_is_in_the_next_one",
+    ),
+    Mutant(
         name="a page shows values without escapes",
         safeguard=SAFEGUARD,
         file=f"{CORE}/gateway/report_page.py",

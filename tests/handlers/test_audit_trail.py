@@ -10,13 +10,14 @@ import pytest
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, tenant_of
-from tests.handlers.audit_requests import audit_request, audit_request_of_person, operator_audit_request
+from tests.handlers.audit_requests import audit_request, audit_request_of_person, operator_audit_request, verify_request
 from tests.handlers.functions import BASE_DOMAIN, Function, Start
 from tests.handlers.queues import messages_in
 from tests.handlers.requests import (
     answer_of,
     called_by,
     problem_of,
+    sample,
     with_headers,
 )
 
@@ -34,17 +35,27 @@ def sent(aws: AwsAccount) -> Sent:
     return lambda: [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
 
 
-def test_reads_of_people_are_recorded_and_of_keys_not(audit: Function, acme: Provisioned, sent: Sent) -> None:
-    person = audit_request_of_person(acme)
+@pytest.mark.usefixtures("secrets")
+def test_reads_of_other_routes_by_keys_are_not_recorded(start: Start, acme: Provisioned, sent: Sent) -> None:
+    keys = start("keys")
 
-    audit(audit_request(acme))
+    assert answer_of(keys(called_by(sample("keys", "list"), tenant_of(acme)))).status == 200
+
     assert sent() == []
 
+
+def test_reads_of_the_log_are_recorded_with_their_reader(audit: Function, acme: Provisioned, sent: Sent) -> None:
+    person = audit_request_of_person(acme)
+
+    answer_of(audit(audit_request(acme)))
+    answer_of(audit(verify_request(acme)))
     answer_of(audit(person))
     answer_of(audit(operator_audit_request(acme.organization.id)))
-    by_person, by_operator = sent()
+    by_key, verified, by_person, by_operator = sent()
 
     for message, kind, target in (
+        (by_key, "key", "/v1/audit"),
+        (verified, "key", "/v1/audit/verify"),
         (by_person, "person", "/v1/audit"),
         (by_operator, "operator", f"/v1/organizations/{acme.organization.id}/audit"),
     ):

@@ -14,11 +14,13 @@ from tenancy.rules.audit_record import PLATFORM_LOG, AuditOutcome
 from tenancy.rules.compliance import MAX_SHOWN
 from tenancy.rules.permissions import AUDIT_READ, PERMISSIONS
 from tenancy.rules.tenant import CallerKind
+from tenancy.use_cases.audit.record_audit import record_messages
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
-from tests.given import Databases, tenant_of
+from tests.given import AwsAccount, Databases, tenant_of
 from tests.handlers.audit_requests import ALL_TIME, insert_records
 from tests.handlers.functions import Function, Start, superuser
+from tests.handlers.queues import messages_in
 from tests.handlers.requests import OPERATOR, Event, answer_of, called_by, problem_of, sample, with_path, with_query
 
 NOW = datetime.now(UTC)
@@ -165,6 +167,21 @@ def test_log_of_the_organization_alone_is_listed(
     assert access["is_complete"] is True
     [mismatch] = document["mismatches"]["shown"]
     assert (mismatch["target"], mismatch["outcome"]) == ("header, host", "refused")
+
+
+def test_read_of_a_report_by_a_key_is_in_the_next_one(
+    audit: Function, aws: AwsAccount, databases: Databases, acme: Provisioned
+) -> None:
+    own_report(audit, acme)
+    messages = messages_in(aws.audit_queue_url)
+    record_messages(databases.platform, {message["MessageId"]: message["Body"] for message in messages})
+
+    reads = own_report(audit, acme)["access"]["audit_reads"]
+
+    assert reads["count"] == 1
+    [read] = reads["shown"]
+    assert (read["actor_kind"], read["actor_id"]) == ("key", str(acme.secret_key_id))
+    assert read["action"] == f"GET /v1{RESOURCE}"
 
 
 def test_other_period_has_no_entries(audit: Function, databases: Databases, acme: Provisioned) -> None:

@@ -1,4 +1,4 @@
-"""Routes whose answers show events or link to them.
+"""Routes whose answers show events, link to them, or show the audit log or a compliance report.
 
 The audit log has all reads of these routes, also those by keys.
 """
