@@ -9,6 +9,7 @@ from tenancy.gateway.documents.compliance import HTML, organization_report_docum
 from tenancy.gateway.documents.platform_compliance import platform_report_document
 from tenancy.gateway.report_page import format_page
 from tenancy.rules.compliance import (
+    OWN_TENANT,
     AccessEntry,
     AccessKind,
     DeletionState,
@@ -19,6 +20,7 @@ from tenancy.rules.compliance import (
     LogExcerpt,
     OverdueKeys,
     RowPolicy,
+    RowSecurity,
     Setting,
     SubjectErasure,
     TableSecurity,
@@ -39,13 +41,22 @@ OTHER_ID: Final = UUID("85d6ad4a-83d8-4085-8535-3ddddda605b4")
 NOVEMBER: Final = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
 CONNECTION: Final = Setting.of("PostgreSQL", "encrypted connection", "TLS. PostgreSQL's own end: TLSv1.3.")
 ARCHIVE: Final = Setting.not_known("PostgreSQL", "archive of the write-ahead log", "archive_mode is off.")
+OWN_ROWS: Final = f"(organization_id = {OWN_TENANT})"
 TABLES: Final = (
     TableSecurity(
         table="api_keys",
         is_enabled=True,
         is_forced=True,
         policies=[
-            RowPolicy(name="tenant_isolation", command="ALL", is_permissive=True, roles=["tenancy_functions"]),
+            RowPolicy(
+                name="tenant_isolation",
+                command="ALL",
+                is_permissive=True,
+                roles=["tenancy_functions"],
+                using=OWN_ROWS,
+                check=OWN_ROWS,
+                is_for_tenants=True,
+            ),
         ],
     ),
 )
@@ -88,7 +99,7 @@ def make_facts() -> ReportFacts:
     return ReportFacts(
         generated_at=NOON,
         period=NOVEMBER,
-        tables=TABLES,
+        row_security=RowSecurity(tables=TABLES, unbound_roles=["postgres"]),
         connection=CONNECTION,
         archive=ARCHIVE,
         deployed=DEPLOYED,

@@ -74,8 +74,16 @@ MUTANTS: Final = (
         name="a table without forced row-level security counts as protected",
         safeguard=SAFEGUARD,
         file=f"{CORE}/rules/compliance.py",
-        old="return self.is_enabled and self.is_forced and bool(self.policies)",
-        new="return self.is_enabled and bool(self.policies)",
+        old="if not (self.is_enabled and self.is_forced and self.policies)",
+        new="if not (self.is_enabled and self.policies)",
         caught_by=f"{HANDLER}::test_row_level_security_is_that_of_the_catalog",
+    ),
+    Mutant(
+        name="a table whose policy shows all rows counts as protected",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/rules/compliance.py",
+        old="each.binds(column) for each",
+        new="True for each",
+        caught_by=f"{HANDLER}::test_policy_that_shows_other_rows_protects_nothing",
     ),
 )

@@ -13,7 +13,7 @@ from tenancy.gateway.documents.custom_domains import RecordPurpose
 from tenancy.gateway.resolver import MAX_BODY_BYTES
 from tenancy.rules.access_tokens.public_keys import MAX_KEYS
 from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS
-from tenancy.rules.compliance import MAX_POLICIES, MAX_SETTINGS, MAX_SHOWN, MAX_TABLES
+from tenancy.rules.compliance import MAX_POLICIES, MAX_ROLES, MAX_SETTINGS, MAX_SHOWN, MAX_TABLES
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
@@ -45,6 +45,7 @@ REPORT_LISTS = {
     **dict.fromkeys(
         ("row_level_security/tables/policies", "row_level_security/tables/policies/roles"), MAX_POLICIES
     ),
+    "row_level_security/unbound_roles": MAX_ROLES,
     **dict.fromkeys(("encryption", "backups", "retention/buckets", "retention/fixed"), MAX_SETTINGS),
     "retention/tiers": len(Tier),
     **dict.fromkeys(

@@ -15,7 +15,12 @@ from tenancy.rules.organization import OrganizationStatus
 MAX_SHOWN: Final = 100  # rows of each list of a report
 MAX_READ_ENTRIES: Final = 100_000  # entries of audit logs that a report reads: some tenths of a second
 MAX_TABLES: Final = 500  # of the schema, which has about 50
-MAX_POLICIES: Final = 20  # shown of one table
+MAX_POLICIES: Final = 20  # that are read of one table, which has at most 5
+MAX_EXPRESSION: Final = 200  # characters of a policy's expression
+MAX_ROLES: Final = 100  # that no policy binds
+OWN_TENANT: Final = "( SELECT current_tenant() AS current_tenant)"  # as PostgreSQL shows it
+TENANT_ROLE: Final = "tenancy_functions"  # of all requests of organizations
+SERVING_ROLES: Final = frozenset({TENANT_ROLE, "tenancy_platform"})  # of all functions
 MAX_SETTINGS: Final = 50  # of a section. Code lists them, about 20.
 
 
@@ -50,12 +55,26 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowPolicy:
-    """A policy of row-level security. *command* is `ALL`, or the command that it is for."""
+    """A policy of row-level security. *command* is `ALL`, or the command that it is for.
+
+    *using* and *check* are the first `MAX_EXPRESSION` characters of its expressions. *is_for_tenants* tells whether it
+    applies to `TENANT_ROLE`, also as a member of its roles or as PUBLIC.
+    """
 
     name: str
     command: str
     is_permissive: bool
     roles: Sequence[str]
+    using: str | None
+    check: str | None
+    is_for_tenants: bool
+
+    def binds(self, column: str) -> bool:
+        """Tell whether each expression shows rows with the transaction's own organization in *column* only."""
+        own = f"({column} = {OWN_TENANT})"
+        expressions = [each for each in (self.using, self.check) if each is not None]
+        # PostgreSQL puts each AND and each OR in parentheses of its own, so that a condition first in an AND holds.
+        return bool(expressions) and all(each == own or each.startswith(f"({own} AND ") for each in expressions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +88,34 @@ class TableSecurity:
 
     @property
     def is_protected(self) -> bool:
-        """Whether policies bind every role, also the owner of the table."""
-        return self.is_enabled and self.is_forced and bool(self.policies)
+        """Whether policies bind the owner of the table, and show `TENANT_ROLE` rows of one organization only.
+
+        A policy in a form that this code does not know counts as one that shows other rows. So does a policy that was
+        not read, because the table has `MAX_POLICIES`.
+        """
+        if not (self.is_enabled and self.is_forced and self.policies):
+            return False
+        if len(self.policies) >= MAX_POLICIES:
+            return False
+        column = "id" if self.table == "organizations" else "organization_id"
+        return all(each.binds(column) for each in self.policies if each.is_permissive and each.is_for_tenants)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSecurity:
+    """The row-level security of all tables of tenants.
+
+    *unbound_roles* are superusers, roles that bypass policies, and their members.
+    """
+
+    tables: Sequence[TableSecurity]
+    unbound_roles: Sequence[str]
+
+    @property
+    def unprotected(self) -> list[str]:
+        """The tables without protection: all of them, if no policy binds a role of the functions."""
+        is_bound = SERVING_ROLES.isdisjoint(self.unbound_roles)
+        return [each.table for each in self.tables if not (is_bound and each.is_protected)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tenancy.gateway.answer_types import Date, Time, Uuid
 from tenancy.rules.audit_record import AuditOutcome
-from tenancy.rules.compliance import MAX_POLICIES, MAX_SETTINGS, MAX_SHOWN, MAX_TABLES, SettingState
+from tenancy.rules.compliance import MAX_POLICIES, MAX_ROLES, MAX_SETTINGS, MAX_SHOWN, MAX_TABLES, SettingState
 from tenancy.rules.erasures import ErasureStatus, SubjectKind
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tenant import CallerKind
@@ -21,12 +21,14 @@ class LimitsAnswer(TypedDict):
 
 
 class RowPolicyAnswer(TypedDict):
-    """A policy of row-level security."""
+    """A policy of row-level security, with the beginning of its expressions."""
 
     name: str
     command: Literal["ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]
     is_permissive: bool
     roles: Annotated[list[str], Field(max_length=MAX_POLICIES)]
+    using: str | None
+    check: str | None
 
 
 class TableSecurityAnswer(TypedDict):
@@ -39,11 +41,20 @@ class TableSecurityAnswer(TypedDict):
 
 
 class RowSecurityAnswer(TypedDict):
-    """The row-level security of all tables of tenants. *unprotected* ones lack it, or it binds not all roles."""
+    """The row-level security of all tables of tenants.
+
+    *unprotected* ones lack it, or it does not bind their owner, or it may show one organization the rows of others.
+    """
 
     protected: int
     unprotected: Annotated[list[str], Field(max_length=MAX_TABLES)]
     tables: Annotated[list[TableSecurityAnswer], Field(max_length=MAX_TABLES)]
+
+
+class PlatformRowSecurityAnswer(RowSecurityAnswer):
+    """The row-level security of all tables of tenants, and the roles that no policy binds."""
+
+    unbound_roles: Annotated[list[str], Field(max_length=MAX_ROLES)]
 
 
 class SettingAnswer(TypedDict):
@@ -249,7 +260,6 @@ ReportHead = TypedDict("ReportHead", {"generated_at": Time, "from": Date, "to": 
 class ReportAnswer(ReportHead):
     """The sections that both reports have."""
 
-    row_level_security: RowSecurityAnswer
     encryption: Annotated[list[SettingAnswer], Field(max_length=MAX_SETTINGS)]
     access: AccessAnswer
     mismatches: MismatchesAnswer
@@ -260,6 +270,7 @@ class OrganizationReportAnswer(ReportAnswer):
     """The compliance report of an organization."""
 
     organization_id: Uuid
+    row_level_security: RowSecurityAnswer
     retention: OwnRetentionAnswer
     deletion: OwnDeletionAnswer
     erasures: SubjectErasuresAnswer
@@ -270,6 +281,7 @@ class OrganizationReportAnswer(ReportAnswer):
 class PlatformReportAnswer(ReportAnswer):
     """The compliance report of the platform."""
 
+    row_level_security: PlatformRowSecurityAnswer
     retention: PlatformRetentionAnswer
     deletions: DeletionListAnswer
     erasures: ErasureCountsAnswer

@@ -16,8 +16,8 @@ from tenancy.rules.compliance import (
     Listed,
     LogExcerpt,
     RowPolicy,
+    RowSecurity,
     Setting,
-    TableSecurity,
 )
 from tenancy.rules.durations import (
     DEAD_LETTER_RETENTION,
@@ -50,7 +50,7 @@ def head_document(facts: ReportFacts) -> dict[str, Any]:
         "from": facts.period.start.isoformat(),
         "to": facts.period.end.isoformat(),
         "limits": {"shown_rows": MAX_SHOWN, "read_entries": MAX_READ_ENTRIES},
-        "row_level_security": _row_security_document(facts.tables),
+        "row_level_security": _row_security_document(facts.row_security),
         "encryption": settings_document(facts.connection, *facts.deployed.encryption),
     }
 
@@ -80,10 +80,11 @@ def deletion_document(deletion: DeletionState, now: datetime) -> dict[str, Any]:
     }
 
 
-def _row_security_document(tables: Sequence[TableSecurity]) -> dict[str, Any]:
+def _row_security_document(security: RowSecurity) -> dict[str, Any]:
+    unprotected = security.unprotected
     return {
-        "protected": sum(each.is_protected for each in tables),
-        "unprotected": [each.table for each in tables if not each.is_protected],
+        "protected": len(security.tables) - len(unprotected),
+        "unprotected": unprotected,
         "tables": [
             {
                 "table": each.table,
@@ -91,7 +92,7 @@ def _row_security_document(tables: Sequence[TableSecurity]) -> dict[str, Any]:
                 "is_forced": each.is_forced,
                 "policies": [_policy_document(policy) for policy in each.policies],
             }
-            for each in tables
+            for each in security.tables
         ],
     }
 
@@ -163,6 +164,8 @@ def _policy_document(policy: RowPolicy) -> dict[str, Any]:
         "command": policy.command,
         "is_permissive": policy.is_permissive,
         "roles": list(policy.roles),
+        "using": policy.using,
+        "check": policy.check,
     }
 
 

@@ -20,8 +20,13 @@ from tenancy.use_cases.compliance.report_platform import PlatformReport
 def platform_report_document(report: PlatformReport) -> dict[str, Any]:
     """Return the report of the platform."""
     now, month = report.facts.generated_at, report.last_clean_up
+    head = head_document(report.facts)
     return {
-        **head_document(report.facts),
+        **head,
+        "row_level_security": {
+            **head["row_level_security"],
+            "unbound_roles": list(report.facts.row_security.unbound_roles),
+        },
         "retention": {
             "last_applied_month": None if month is None else month.isoformat(),
             **retention_document(report.facts.deployed.retention),

@@ -1,9 +1,19 @@
-"""Row-level security as the catalog of PostgreSQL has it, and the settings that a connection shows."""
+"""Row-level security as PostgreSQL's catalog has it, and the settings that a connection shows."""
 
 from datetime import datetime
 from typing import Final
 
-from tenancy.rules.compliance import MAX_POLICIES, MAX_TABLES, RowPolicy, Setting, TableSecurity
+from tenancy.rules.compliance import (
+    MAX_EXPRESSION,
+    MAX_POLICIES,
+    MAX_ROLES,
+    MAX_TABLES,
+    TENANT_ROLE,
+    RowPolicy,
+    RowSecurity,
+    Setting,
+    TableSecurity,
+)
 from tenancy.stores.postgres.client import Database
 
 POSTGRES: Final = "PostgreSQL"
@@ -19,6 +29,12 @@ LIST_TABLES: Final = """
             'roles', ARRAY(
                 SELECT CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(role)::text END
                 FROM unnest(p.polroles) AS role ORDER BY 1 LIMIT %(policies)s
+            ),
+            'using', left(pg_get_expr(p.polqual, p.polrelid), %(expression)s),
+            'check', left(pg_get_expr(p.polwithcheck, p.polrelid), %(expression)s),
+            'is_for_tenants', EXISTS (
+                SELECT FROM unnest(p.polroles) AS role
+                WHERE CASE role WHEN 0 THEN true ELSE pg_has_role(%(tenant_role)s, role, 'MEMBER') END
             )
         )
         FROM pg_policy AS p WHERE p.polrelid = c.oid ORDER BY p.polname LIMIT %(policies)s
@@ -31,6 +47,15 @@ LIST_TABLES: Final = """
     )
     ORDER BY c.relname LIMIT %(tables)s
 """
+# The roles of functions come first, so that the limit hides none of them.
+LIST_UNBOUND_ROLES: Final = """
+    SELECT r.rolname::text FROM pg_roles AS r
+    WHERE EXISTS (
+        SELECT FROM pg_roles AS power
+        WHERE (power.rolsuper OR power.rolbypassrls) AND pg_has_role(r.oid, power.oid, 'MEMBER')
+    )
+    ORDER BY starts_with(r.rolname::text, 'tenancy_') DESC, r.rolname LIMIT %s
+"""
 # pg_stat_ssl has the session as PostgreSQL sees it: behind a proxy, the session of the proxy.
 FIND_CONNECTION: Final = """
     SELECT s.version, current_setting('archive_mode'), a.last_archived_time
@@ -38,20 +63,27 @@ FIND_CONNECTION: Final = """
 """
 
 
-def list_table_security(db: Database) -> list[TableSecurity]:
+def read_row_security(db: Database) -> RowSecurity:
     """Return the row-level security of each table of tenants, as the catalog has it. No row of a tenant is read.
 
     Raises:
         UnavailableError: the database is unreachable.
     """
-    values = {"tables": MAX_TABLES, "policies": MAX_POLICIES}
+    values = {
+        "tables": MAX_TABLES,
+        "policies": MAX_POLICIES,
+        "expression": MAX_EXPRESSION,
+        "tenant_role": TENANT_ROLE,
+    }
     rows = db.look_up(lambda conn: conn.execute(LIST_TABLES, values).fetchall())
-    return [
+    roles = db.look_up(lambda conn: conn.execute(LIST_UNBOUND_ROLES, (MAX_ROLES,)).fetchall())
+    tables = [
         TableSecurity(
             table=table, is_enabled=is_enabled, is_forced=is_forced, policies=[RowPolicy(**each) for each in policies]
         )
         for table, is_enabled, is_forced, policies in rows
     ]
+    return RowSecurity(tables=tables, unbound_roles=[role for (role,) in roles])
 
 
 def find_connection_settings(db: Database) -> tuple[Setting, Setting]:

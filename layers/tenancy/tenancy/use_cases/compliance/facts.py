@@ -1,10 +1,9 @@
 """The facts that each compliance report has."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tenancy.rules.compliance import LogExcerpt, Setting, TableSecurity
+from tenancy.rules.compliance import LogExcerpt, RowSecurity, Setting
 from tenancy.rules.usage import Period
 from tenancy.use_cases.compliance.deployment import DeployedFacts
 
@@ -18,7 +17,7 @@ class ReportFacts:
 
     generated_at: datetime
     period: Period
-    tables: Sequence[TableSecurity]
+    row_security: RowSecurity
     connection: Setting
     archive: Setting
     deployed: DeployedFacts

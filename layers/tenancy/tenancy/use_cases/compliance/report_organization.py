@@ -26,7 +26,7 @@ from tenancy.stores.postgres.compliance import (
     read_log_excerpt,
 )
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
-from tenancy.stores.postgres.row_security import find_connection_settings, list_table_security
+from tenancy.stores.postgres.row_security import find_connection_settings, read_row_security
 from tenancy.use_cases.compliance.deployment import Deployment
 from tenancy.use_cases.compliance.facts import ReportFacts
 
@@ -75,7 +75,7 @@ def report_organization(
     facts = ReportFacts(
         generated_at=now,
         period=period,
-        tables=list_table_security(db),
+        row_security=read_row_security(db),
         connection=connection,
         archive=archive,
         deployed=deployment.read(now=now, has_time=has_time),

@@ -27,7 +27,7 @@ from tenancy.stores.postgres.platform.compliance import (
 )
 from tenancy.stores.postgres.platform.deletions import list_overdue
 from tenancy.stores.postgres.platform.drift import sum_drift
-from tenancy.stores.postgres.row_security import find_connection_settings, list_table_security
+from tenancy.stores.postgres.row_security import find_connection_settings, read_row_security
 from tenancy.use_cases.compliance.deployment import Deployment
 from tenancy.use_cases.compliance.facts import ReportFacts
 
@@ -65,7 +65,7 @@ def report_platform(
         UnavailableError: the database is unreachable, or ended a statement that took too long.
     """
     deployed = deployment.read(now=now, has_time=has_time)  # before the transaction: AWS may be slow
-    tables, (connection, archive) = list_table_security(platform_db), find_connection_settings(platform_db)
+    row_security, (connection, archive) = read_row_security(platform_db), find_connection_settings(platform_db)
     with platform_db.transaction(statement_seconds=REPORT_STATEMENT_SECONDS) as conn:
         overdue_keys = list_overdue_keys(conn, now=now, limit=MAX_COUNTED)
         overdue_deletions = list_overdue(
@@ -74,7 +74,7 @@ def report_platform(
         facts = ReportFacts(
             generated_at=now,
             period=period,
-            tables=tables,
+            row_security=row_security,
             connection=connection,
             archive=archive,
             deployed=deployed,
