@@ -91,7 +91,7 @@ def make_log() -> LogExcerpt:
     )
     nothing: Listed[AccessEntry] = Listed(count=0, rows=[])
     entries = {**dict.fromkeys(AccessKind, nothing), AccessKind.OPERATOR: Listed(count=1, rows=[entry])}
-    return LogExcerpt(read=25, entries=entries)
+    return LogExcerpt(starts_at=NOON.replace(day=1, hour=0), entries_since=None, read=25, entries=entries)
 
 
 def make_facts() -> ReportFacts:

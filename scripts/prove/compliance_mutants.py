@@ -79,6 +79,14 @@ MUTANTS: Final = (
         caught_by=f"{HANDLER}::test_row_level_security_is_that_of_the_catalog",
     ),
     Mutant(
+        name="a report calls a period complete whose entries retention has deleted",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/rules/compliance.py",
+        old="return is_kept and self.read < MAX_READ_ENTRIES",
+        new="return self.read < MAX_READ_ENTRIES",
+        caught_by=f"{HANDLER}::test_period_before_a_cut_is_not_complete",
+    ),
+    Mutant(
         name="a table whose policy shows all rows counts as protected",
         safeguard=SAFEGUARD,
         file=f"{CORE}/rules/compliance.py",

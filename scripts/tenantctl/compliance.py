@@ -81,6 +81,13 @@ def _numbers(document: Document) -> dict[str, Any]:
     }
 
 
+def _incomplete(access: Document, limits: Document) -> str:
+    since = access["entries_since"]
+    if access["read_entries"] < limits["read_entries"]:
+        return f"Retention has deleted entries of audit logs before {since}. Ask for a later period."
+    return "The audit log is longer than the report reads. Ask for a shorter period."
+
+
 def _show(session: Session, document: Document, numbers: dict[str, Any]) -> None:
     settings = [*document["encryption"], *document["retention"]["buckets"], *document["backups"]]
     is_complete = document["access"]["is_complete"]
@@ -89,6 +96,6 @@ def _show(session: Session, document: Document, numbers: dict[str, Any]) -> None
         facts(document, FACTS),
         "",
         facts(numbers, tuple(numbers)),
-        "" if is_complete else "The audit log is longer than the report reads. Ask for a shorter period.",
+        "" if is_complete else _incomplete(document["access"], document["limits"]),
         table(settings, SETTINGS),
     )

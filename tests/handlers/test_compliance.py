@@ -34,6 +34,10 @@ OWN_ROWS = RowPolicy(
     check=None,
     is_for_tenants=True,
 )
+INSERT_CHECKPOINT = """
+    INSERT INTO audit_checkpoints (organization_id, sequence, seal, cut_before, signature)
+    VALUES (%s, %s, decode(repeat('00', 32), 'hex'), %s, ''::bytea)
+"""
 INSERT_CERTIFICATE = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
     VALUES (gen_random_uuid(), %s, 1, now(), '{}', ''::bytea)
@@ -292,6 +296,37 @@ def test_log_is_read_up_to_a_bound(
     access = own_report(audit, acme)["access"]
 
     assert (access["read_entries"], access["is_complete"], access["operators"]["count"]) == (3, False, 3)
+
+
+def test_period_before_a_cut_is_not_complete(
+    audit: Function, compliance: Function, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    cut = NOW.replace(microsecond=0) - timedelta(days=400)
+    with superuser(databases) as conn:
+        for sequence, moment in ((1, cut - timedelta(days=1)), (2, cut)):
+            conn.execute(INSERT_CHECKPOINT, (acme.organization.id, sequence, moment))
+    later = {"from_": (cut + timedelta(days=1)).date().isoformat()}
+
+    sections = [
+        report[name]
+        for report in (own_report(audit, acme), platform_report(compliance))
+        for name in ("access", "mismatches")
+    ]
+
+    assert {(each["is_complete"], datetime.fromisoformat(each["entries_since"])) for each in sections} == {(False, cut)}
+    assert own_report(audit, acme, **later)["access"]["is_complete"] is True
+    assert platform_report(compliance, **later)["access"]["is_complete"] is True
+    others = own_report(audit, globex)["access"]
+    assert (others["is_complete"], others["entries_since"]) == (True, None)
+
+
+def test_cut_of_the_platforms_log_is_shown(compliance: Function, databases: Databases) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_CHECKPOINT, (PLATFORM_LOG, 1, NOW - timedelta(days=400)))
+
+    mismatches = platform_report(compliance)["mismatches"]
+
+    assert mismatches["is_complete"] is False
 
 
 def test_keys_and_erasures_have_their_deadlines(audit: Function, databases: Databases, acme: Provisioned) -> None:

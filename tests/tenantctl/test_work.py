@@ -103,6 +103,7 @@ def test_broken_chain_has_its_own_exit_code(tenantctl: Tenantctl, api: ServedApi
 def test_report_names_unprotected_tables_and_unknown_settings(tenantctl: Tenantctl, api: ServedApi) -> None:
     own, platform = (find_report_examples(path)["application/json"] for path in (OWN_REPORT, "/compliance/report"))
     own["row_level_security"]["unprotected"] = ["apps"]
+    own["access"] |= {"is_complete": False, "entries_since": "2025-11-24T00:00:00Z"}
     api.answer(Served(document=own), Served(document=platform), Served(document=platform))
 
     shown = tenantctl.run("compliance", "show", ACME_ID)
@@ -111,6 +112,7 @@ def test_report_names_unprotected_tables_and_unknown_settings(tenantctl: Tenantc
 
     assert (shown.code, reported.code, as_json.document) == (0, 0, platform)
     assert re.search(r"unprotected tables +apps", shown.out)
+    assert "Retention has deleted entries of audit logs before 2025-11-24T00:00:00Z." in shown.out
     assert "not_known" in reported.out
     assert api.received[1].path.endswith("/compliance/report?from=2026-11-01")
 

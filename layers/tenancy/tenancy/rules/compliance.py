@@ -159,15 +159,19 @@ class LogExcerpt:
     """The entries of a period by kind, newest first.
 
     *read* is the number of the newest entries that were read. If it is `MAX_READ_ENTRIES`, older ones are not counted.
+    Retention has deleted entries older than *entries_since*, or none if it is None. The period begins at *starts_at*.
     """
 
+    starts_at: datetime
+    entries_since: datetime | None
     read: int
     entries: dict[AccessKind, Listed[AccessEntry]]
 
     @property
     def is_complete(self) -> bool:
-        """Whether all entries of the period were read."""
-        return self.read < MAX_READ_ENTRIES
+        """Whether all entries of the period are kept and were read."""
+        is_kept = self.entries_since is None or self.entries_since <= self.starts_at
+        return is_kept and self.read < MAX_READ_ENTRIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,10 +103,14 @@ class AccessListAnswer(TypedDict):
 
 
 class AccessAnswer(TypedDict):
-    """Accesses in the audit logs of the period. If they are not complete, older entries were not read."""
+    """Accesses in the audit logs of the period. If they are not complete, older entries were deleted or not read.
+
+    *entries_since* is the time before which retention has deleted entries.
+    """
 
     read_entries: int
     is_complete: bool
+    entries_since: Time | None
     operators: AccessListAnswer
     exports: AccessListAnswer
     audit_reads: AccessListAnswer
@@ -238,9 +242,10 @@ class PlatformKeyAgesAnswer(TypedDict):
 
 
 class MismatchesAnswer(TypedDict):
-    """Requests that named another organization than their credential's."""
+    """Requests that named another organization than their credential's. They are complete as accesses are."""
 
     is_complete: bool
+    entries_since: Time | None
     count: int
     shown: Annotated[list[AccessEntryAnswer], Field(max_length=MAX_SHOWN)]
 

@@ -59,7 +59,7 @@ def log_document(facts: ReportFacts) -> dict[str, Any]:
     """Return the sections of audit logs."""
     return {
         "access": _access_document(facts.log),
-        "mismatches": {"is_complete": facts.log.is_complete, **_entries_document(facts.log, AccessKind.MISMATCH)},
+        "mismatches": {**_completeness_document(facts.log), **_entries_document(facts.log, AccessKind.MISMATCH)},
     }
 
 
@@ -131,11 +131,15 @@ def retention_document(settings: Iterable[Setting]) -> dict[str, Any]:
 def _access_document(log: LogExcerpt) -> dict[str, Any]:
     return {
         "read_entries": log.read,
-        "is_complete": log.is_complete,
+        **_completeness_document(log),
         "operators": _entries_document(log, AccessKind.OPERATOR),
         "exports": _entries_document(log, AccessKind.EXPORT),
         "audit_reads": _entries_document(log, AccessKind.AUDIT_READ),
     }
+
+
+def _completeness_document(log: LogExcerpt) -> dict[str, Any]:
+    return {"is_complete": log.is_complete, "entries_since": format_optional_time(log.entries_since)}
 
 
 def _entries_document(log: LogExcerpt, kind: AccessKind) -> dict[str, Any]:

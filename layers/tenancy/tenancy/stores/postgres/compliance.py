@@ -23,6 +23,7 @@ from tenancy.rules.keys.api_keys import KeyType
 from tenancy.rules.keys.managed_keys import KeyKind
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.usage import Period
+from tenancy.stores.postgres.audit_log import find_checkpoint
 from tenancy.stores.postgres.client import Connection
 
 ENTRY_FIELDS: Final = (
@@ -102,8 +103,11 @@ def period_values(period: Period) -> dict[str, datetime]:
 
 def read_log_excerpt(conn: Connection, organization_id: UUID, period: Period) -> LogExcerpt:
     """Return the accesses and mismatches of a period in the log of *organization_id*."""
-    values = {"organization_id": organization_id, **period_values(period)}
-    return excerpt_of(conn.execute(READ_LOG, {**values, "most": MAX_READ_ENTRIES, "shown": MAX_SHOWN}))
+    times = period_values(period)
+    values = {"organization_id": organization_id, **times}
+    rows = conn.execute(READ_LOG, {**values, "most": MAX_READ_ENTRIES, "shown": MAX_SHOWN}).fetchall()
+    cut = find_checkpoint(conn, organization_id)
+    return excerpt_of(rows, times["start"], entries_since=cut.cut_before if cut else None)
 
 
 def find_deletion_state(conn: Connection, organization_id: UUID) -> DeletionState | None:
@@ -170,7 +174,7 @@ def count_overdue_keys(conn: Connection, organization_id: UUID, *, now: datetime
     return int(overdue)
 
 
-def excerpt_of(rows: Iterable[Sequence[Any]]) -> LogExcerpt:
+def excerpt_of(rows: Iterable[Sequence[Any]], starts_at: datetime, *, entries_since: datetime | None) -> LogExcerpt:
     """Return the excerpt that *rows* of an `EXCERPT` have."""
     read = 0
     totals = dict.fromkeys(AccessKind, 0)
@@ -180,7 +184,12 @@ def excerpt_of(rows: Iterable[Sequence[Any]]) -> LogExcerpt:
         if kind is not None:  # null: no entry has a kind
             totals[AccessKind(kind)] = total
             entries[AccessKind(kind)].append(AccessEntry(**dict(zip(ENTRY_FIELDS, columns, strict=True))))
-    return LogExcerpt(read=read, entries={kind: Listed(count=totals[kind], rows=entries[kind]) for kind in AccessKind})
+    return LogExcerpt(
+        starts_at=starts_at,
+        entries_since=entries_since,
+        read=read,
+        entries={kind: Listed(count=totals[kind], rows=entries[kind]) for kind in AccessKind},
+    )
 
 
 def erasure_counts_of(rows: Iterable[Sequence[Any]]) -> ErasureCounts:

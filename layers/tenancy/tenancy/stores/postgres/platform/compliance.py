@@ -51,6 +51,14 @@ READ_LOGS: Final = (
     )"""
     + EXCERPT
 )
+# The last checkpoint of each log by the primary key: a log may have one for each day since it was made.
+FIND_LATEST_CUT: Final = """
+    SELECT max(c.cut_before)
+    FROM (SELECT id FROM organizations UNION ALL SELECT %s) AS logs (id)
+    CROSS JOIN LATERAL (
+        SELECT cut_before FROM audit_checkpoints AS a WHERE a.organization_id = logs.id ORDER BY sequence DESC LIMIT 1
+    ) AS c
+"""
 LIST_DELETIONS: Final = """
     WITH ending AS (
         SELECT id, status, deleted_at, purge_at, erased_at, count(*) OVER () AS total FROM organizations
@@ -79,9 +87,15 @@ FIND_LAST_CLEAN_UP: Final = "SELECT month FROM clean_ups ORDER BY month DESC LIM
 
 
 def read_platform_excerpt(conn: Connection, period: Period) -> LogExcerpt:
-    """Return the entries of operators in all logs, and the mismatches in the platform's own log."""
-    values = {"platform_log": PLATFORM_LOG, "most": MAX_READ_ENTRIES, "shown": MAX_SHOWN, **period_values(period)}
-    return excerpt_of(conn.execute(READ_LOGS, values))
+    """Return the entries of operators in all logs, and the mismatches in the platform's own log.
+
+    All logs have their entries since the latest cut of one of them.
+    """
+    times = period_values(period)
+    values = {"platform_log": PLATFORM_LOG, "most": MAX_READ_ENTRIES, "shown": MAX_SHOWN, **times}
+    rows = conn.execute(READ_LOGS, values).fetchall()
+    [(entries_since,)] = conn.execute(FIND_LATEST_CUT, (PLATFORM_LOG,))  # after the entries: a cut meanwhile counts
+    return excerpt_of(rows, times["start"], entries_since=entries_since)
 
 
 def list_deletions(conn: Connection, period: Period) -> Listed[DeletionState]:
