@@ -53,6 +53,7 @@ settings = Settings.from_env(
     "EVENTS_QUEUE_URL",
     "EXPORTS_BUCKET",
     "REDIS_PATIENCE_MS",
+    "REGISTER_BUCKET",
     "REJECTED_CALLS_URL",
     "SEALING_KEY_ID",
     "SIGNING_KEY_ID",

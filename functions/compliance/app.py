@@ -33,6 +33,7 @@ settings = Settings.from_env(
     "EVENTS_QUEUE_URL",
     "EXPORTS_BUCKET",
     "REDIS_PATIENCE_MS",
+    "REGISTER_BUCKET",
     "REJECTED_CALLS_URL",
     "SEALING_KEY_ID",
     "SSO_KEY_ID",

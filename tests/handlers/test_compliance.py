@@ -197,6 +197,12 @@ def test_settings_are_those_that_aws_shows(audit: Function, acme: Provisioned, a
     boto3.client("s3", **region).put_bucket_versioning(
         Bucket=aws.exports_bucket, VersioningConfiguration={"Status": "Enabled"}
     )
+    boto3.client("s3", **region).put_bucket_lifecycle_configuration(
+        Bucket=aws.register_bucket,
+        LifecycleConfiguration={
+            "Rules": [{"ID": "ten-weeks", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 70}}]
+        },
+    )
     boto3.client("kms", **region).enable_key_rotation(KeyId=aws.encryption_key_id)
     boto3.client("sqs", **region).set_queue_attributes(
         QueueUrl=aws.queue_url, Attributes={"SqsManagedSseEnabled": "true"}
@@ -210,7 +216,9 @@ def test_settings_are_those_that_aws_shows(audit: Function, acme: Provisioned, a
     assert encryption["SealingKey", "rotation"][0] == "on"
     assert encryption["PostgreSQL", "encryption at rest"] == ("not_known", "This function has no right to see it.")
     assert settings_of(document["backups"])["ExportsBucket", "versions of objects"][0] == "on"
-    assert settings_of(document["retention"]["buckets"])["DeadLettersBucket", "expiry of objects"][0] == "off"
+    buckets = settings_of(document["retention"]["buckets"])
+    assert buckets["RegisterBucket", "expiry of objects"] == ("on", "Objects are deleted after 70 days.")
+    assert buckets["DeadLettersBucket", "expiry of objects"][0] == "off"
 
 
 def test_settings_that_aws_does_not_show_are_not_known(start: Start, secrets: None, acme: Provisioned) -> None:  # noqa: ARG001
@@ -366,6 +374,11 @@ def test_retention_is_that_of_the_organization(audit: Function, databases: Datab
     assert retention["data_retention_days"] == 7
     assert {each["tier"] for each in retention["tiers"]} == {"starter", "growth", "enterprise"}
     assert {"data": "files of exports", "days": 7} in retention["fixed"]
+    digests = {each["data"]: each["days"] for each in retention["fixed"] if "erased data subjects" in each["data"]}
+    assert digests == {
+        "digests of erased data subjects in PostgreSQL": 30,
+        "entries of the register, such as digests of erased data subjects": 70,
+    }
 
 
 def test_page_is_html_without_script(audit: Function, databases: Databases, acme: Provisioned) -> None:

@@ -45,15 +45,26 @@ def test_bucket_stays_after_the_stack() -> None:
     assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
-def test_functions_write_entries_of_their_own_kind_and_read_none() -> None:
-    granted = {
-        (function, action, resource["Fn::Sub"])
+def granted_actions() -> set[tuple[str, str, str]]:
+    return {
+        (function, action, resource.get("Fn::Sub", "settings"))
         for function in FOLDERS
         for statement in statements(function)
         for resource in listed(statement["Resource"])
         if "RegisterBucket" in str(resource)
         for action in listed(statement["Action"])
     }
+
+
+def test_reports_read_the_settings_of_the_bucket_only() -> None:
+    granted = {(function, action) for function, action, resource in granted_actions() if resource == "settings"}
+
+    settings = ("s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetBucketVersioning")
+    assert granted == {(function, action) for function in ("audit", "compliance") for action in settings}
+
+
+def test_functions_write_entries_of_their_own_kind_and_read_none() -> None:
+    granted = {each for each in granted_actions() if each[2] != "settings"}
 
     folders = [
         ("delete", DELETIONS),

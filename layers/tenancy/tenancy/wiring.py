@@ -340,7 +340,11 @@ class Wiring:
                 "AuditQueue": settings.audit_queue_url,
                 "AuditDeadLetters": settings.audit_dead_letters_url,
             },
-            buckets={"ExportsBucket": settings.exports_bucket, "DeadLettersBucket": settings.dead_letters_bucket},
+            buckets={
+                "ExportsBucket": settings.exports_bucket,
+                "DeadLettersBucket": settings.dead_letters_bucket,
+                "RegisterBucket": settings.register_bucket,
+            },
             keys={"SealingKey": settings.encryption_key_id, "SsoKey": settings.sso_key_id},
         )
         return Deployment(self.make_deployed_settings, resources)
