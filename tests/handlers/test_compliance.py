@@ -14,6 +14,7 @@ from tenancy.rules.audit_record import PLATFORM_LOG, AuditOutcome
 from tenancy.rules.compliance import MAX_POLICIES, MAX_SHOWN, OWN_TENANT, RowPolicy, RowSecurity, TableSecurity
 from tenancy.rules.permissions import AUDIT_READ, PERMISSIONS
 from tenancy.rules.tenant import CallerKind
+from tenancy.stores.postgres.row_security import archive_setting
 from tenancy.use_cases.audit.record_audit import record_messages
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
@@ -219,6 +220,34 @@ def test_settings_are_those_that_aws_shows(audit: Function, acme: Provisioned, a
     buckets = settings_of(document["retention"]["buckets"])
     assert buckets["RegisterBucket", "expiry of objects"] == ("on", "Objects are deleted after 70 days.")
     assert buckets["DeadLettersBucket", "expiry of objects"][0] == "off"
+
+
+def test_expiry_of_some_objects_is_none_of_the_bucket(audit: Function, acme: Provisioned, aws: Any) -> None:  # noqa: ANN401 - moto's account
+    import boto3  # noqa: PLC0415 - of this test alone
+
+    rules = [
+        {"ID": "some", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}},
+        {"ID": "tagged", "Status": "Enabled", "Filter": {"Tag": {"Key": "a", "Value": "b"}}, "Expiration": {"Days": 4}},
+        {"ID": "disabled", "Status": "Disabled", "Filter": {}, "Expiration": {"Days": 5}},
+    ]
+    s3 = boto3.client("s3", region_name="eu-central-1", endpoint_url=aws.endpoint_url)
+    s3.put_bucket_lifecycle_configuration(Bucket=aws.exports_bucket, LifecycleConfiguration={"Rules": rules})
+
+    buckets = settings_of(own_report(audit, acme)["retention"]["buckets"])
+
+    assert buckets["ExportsBucket", "expiry of objects"][0] == "off"
+
+
+def test_archive_that_fails_is_off() -> None:
+    early, late = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
+
+    states = [
+        archive_setting("on", archived_at=archived_at, failed_at=failed_at).state.value
+        for archived_at, failed_at in ((late, None), (late, early), (early, late), (None, early), (None, None))
+    ]
+
+    assert states == ["on", "on", "off", "off", "on"]
+    assert archive_setting("off", archived_at=None, failed_at=None).state.value == "not_known"
 
 
 def test_settings_that_aws_does_not_show_are_not_known(start: Start, secrets: None, acme: Provisioned) -> None:  # noqa: ARG001

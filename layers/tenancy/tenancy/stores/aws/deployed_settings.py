@@ -61,9 +61,10 @@ class DeployedSettings:
         return ", ".join(str(each["SSEAlgorithm"]) for each in defaults if "SSEAlgorithm" in each) or None
 
     def find_bucket_expiry(self, bucket: str) -> str | None:
-        """Return after how many days the bucket deletes its objects, or None if it keeps them."""
+        """Return after how many days the bucket deletes its objects, or None if it keeps some of them."""
         answer = self._bucket(bucket, "get_bucket_lifecycle_configuration", absent=NO_LIFECYCLE)
         rules = [each for each in answer.get("Rules", []) if each.get("Status") == "Enabled"]
+        rules = [each for each in rules if _is_for_all_objects(each)]
         days = [each["Expiration"]["Days"] for each in rules if "Days" in each.get("Expiration", {})]
         return f"Objects are deleted after {int(min(days))} days." if days else None
 
@@ -86,6 +87,12 @@ class DeployedSettings:
     @cached_property
     def _s3(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         return make_client("s3", self._region, CONFIG, style=self._style)
+
+
+def _is_for_all_objects(rule: Mapping[str, Any]) -> bool:
+    """Tell whether a rule of a lifecycle has neither a prefix nor another condition."""
+    conditions = {**rule.get("Filter", {}), "Prefix": rule.get("Prefix") or rule.get("Filter", {}).get("Prefix")}
+    return not any(conditions.values())
 
 
 def _call(aws: AwsClient, target: str, request: dict[str, Any], json_version: str, *, expected: str) -> dict[str, Any]:

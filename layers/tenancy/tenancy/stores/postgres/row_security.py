@@ -58,7 +58,7 @@ LIST_UNBOUND_ROLES: Final = """
 """
 # pg_stat_ssl has the session as PostgreSQL sees it: behind a proxy, the session of the proxy.
 FIND_CONNECTION: Final = """
-    SELECT s.version, current_setting('archive_mode'), a.last_archived_time
+    SELECT s.version, current_setting('archive_mode'), a.last_archived_time, a.last_failed_time
     FROM pg_stat_archiver AS a LEFT JOIN pg_stat_ssl AS s ON s.pid = pg_backend_pid()
 """
 
@@ -92,19 +92,23 @@ def find_connection_settings(db: Database) -> tuple[Setting, Setting]:
     Raises:
         UnavailableError: the database is unreachable.
     """
-    is_encrypted, (version, archive_mode, last_archived_at) = db.look_up(
+    is_encrypted, (version, archive_mode, archived_at, failed_at) = db.look_up(
         lambda conn: (bool(conn.pgconn.ssl_in_use), conn.execute(FIND_CONNECTION).fetchall()[0])
     )
     encryption = f"TLS. PostgreSQL's own end: {version or 'none'}." if is_encrypted else None
     absent = "This function's connection has no TLS."
     connection = Setting.of(POSTGRES, "encrypted connection", encryption, absent=absent)
-    return connection, _archive(archive_mode, last_archived_at)
+    return connection, archive_setting(archive_mode, archived_at=archived_at, failed_at=failed_at)
 
 
-def _archive(archive_mode: str, last_archived_at: datetime | None) -> Setting:
+def archive_setting(mode: str, *, archived_at: datetime | None, failed_at: datetime | None) -> Setting:
+    """Return the setting of the archive, with the times of its last segment and of its last failure."""
     aspect = "archive of the write-ahead log"
-    if archive_mode == "off":
+    if mode == "off":
         reason = "archive_mode is off. A connection does not show the backups of a managed service."
         return Setting.not_known(POSTGRES, aspect, reason)
-    last = "no segment was archived yet" if last_archived_at is None else f"last segment at {last_archived_at:%FT%TZ}"
-    return Setting.of(POSTGRES, aspect, f"archive_mode is {archive_mode}, {last}.")
+    last = "no segment was archived yet" if archived_at is None else f"last segment at {archived_at:%FT%TZ}"
+    if failed_at is not None and (archived_at is None or archived_at < failed_at):
+        failure = f"archive_mode is {mode}, but the archive failed at {failed_at:%FT%TZ}, {last}."
+        return Setting.of(POSTGRES, aspect, None, absent=failure)
+    return Setting.of(POSTGRES, aspect, f"archive_mode is {mode}, {last}.")
