@@ -131,7 +131,7 @@ def test_policy_that_shows_other_rows_protects_nothing(
     audit: Function, databases: Databases, acme: Provisioned, policy: str
 ) -> None:
     with superuser(databases) as conn:
-        conn.execute(f"CREATE POLICY wide {policy}")  # type: ignore[arg-type]
+        conn.execute(f"CREATE POLICY wide {policy}")
 
     security = own_report(audit, acme)["row_level_security"]
 
@@ -162,11 +162,11 @@ def test_roles_that_no_policy_binds_are_shown_to_the_operator(
 ) -> None:
     role = f"intruder_{uuid4().hex}"
     with superuser(databases) as conn:
-        conn.execute(f"CREATE ROLE {role} BYPASSRLS")  # type: ignore[arg-type]
+        conn.execute(f"CREATE ROLE {role} BYPASSRLS")
         try:
             own, all_of_them = own_report(audit, acme), platform_report(compliance)
         finally:
-            conn.execute(f"DROP ROLE {role}")  # type: ignore[arg-type]
+            conn.execute(f"DROP ROLE {role}")
 
     roles = all_of_them["row_level_security"]["unbound_roles"]
     assert role in roles
@@ -225,7 +225,7 @@ def test_settings_are_those_that_aws_shows(audit: Function, acme: Provisioned, a
 def test_expiry_of_some_objects_is_none_of_the_bucket(audit: Function, acme: Provisioned, aws: Any) -> None:  # noqa: ANN401 - moto's account
     import boto3  # noqa: PLC0415 - of this test alone
 
-    rules = [
+    rules: list[Any] = [
         {"ID": "some", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}},
         {"ID": "tagged", "Status": "Enabled", "Filter": {"Tag": {"Key": "a", "Value": "b"}}, "Expiration": {"Days": 4}},
         {"ID": "disabled", "Status": "Disabled", "Filter": {}, "Expiration": {"Days": 5}},
