@@ -66,7 +66,7 @@ def publish_again(
     ends_at: datetime,
     now: datetime,
 ) -> bool:
-    """Publish and register a key whose earlier request, which ended it, may have died after its commit.
+    """Publish and register a key. The earlier request that ended it may have died after its commit.
 
     Return whether the key is published.
     """
