@@ -1,6 +1,6 @@
 """Publish changed keys to Redis, so that each change takes effect at the next request.
 
-Ends of keys are also written to the register, so that a restored backup does not revive a key.
+Ends of keys are also written to the register. After a restore, a replay of the register ends these keys again.
 """
 
 from collections.abc import Sequence
