@@ -316,7 +316,7 @@ def test_missing_secret_is_named(assert_stopped: Callable[..., None], secret: st
         ("postgresql://tenancy_owner:secret-password@{postgres}/tenancy", "user, password or database"),
         (
             "postgresql://tenancy_owner:secret-password@{nowhere}/tenancy",
-            "names a PostgreSQL server that did not answer",
+            "names a PostgreSQL server that did not",
         ),
         ("postgresql://tenancy_owner:secret-password@{postgres}/tenancy?sslmode=verify-full", "valid certificate"),
         ("no URL: secret-password", "no valid URL of PostgreSQL"),
