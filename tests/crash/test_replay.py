@@ -1,4 +1,4 @@
-"""A replay of the register that crashes at any moment: a further one completes it."""
+"""A replay of the register may crash at any moment. The next replay completes it."""
 
 from datetime import timedelta
 from itertools import count

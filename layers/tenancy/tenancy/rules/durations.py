@@ -67,7 +67,7 @@ LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has pe
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
-HTTPS_ONLY_SECONDS: Final = 365 * 24 * 3600  # for which a browser that was at a host uses HTTPS alone
+HTTPS_ONLY_SECONDS: Final = 365 * 24 * 3600  # after a visit of a host, browsers use HTTPS only for this time
 HASHED_FILE_MAX_AGE_SECONDS: Final = 365 * 24 * 3600  # of the console, whose names change with the content
 BRANDING_MAX_AGE_SECONDS: Final = 60  # a change, a downgrade and a suspension show after this time
 IMAGE_MAX_AGE_SECONDS: Final = 31_536_000  # of an image, whose URL changes with its content

@@ -1,10 +1,10 @@
-"""The cluster of Aurora that the stack makes, and whether CloudFormation is taking the stack back."""
+"""The cluster of Aurora that the stack makes, and whether CloudFormation rolls the stack back."""
 
 from typing import Any, Final
 
 from tenancy.stores.aws.boto import BOTO_CONFIG, make_client
 
-ROLL_BACK: Final = "ROLLBACK"  # in each status of a stack that goes back to its former state
+ROLL_BACK: Final = "ROLLBACK"  # in each status of a stack that is rolled back
 
 
 class DatabaseCluster:
@@ -23,6 +23,6 @@ class DatabaseCluster:
         )
 
     def is_rolled_back(self, stack_id: str) -> bool:
-        """Return whether CloudFormation takes the stack back to its state before a deploy that failed."""
+        """Return whether CloudFormation rolls the stack back after a failed deploy."""
         [stack] = self._stacks.describe_stacks(StackName=stack_id)["Stacks"]
         return ROLL_BACK in stack["StackStatus"]

@@ -10,7 +10,7 @@ from tenancy.errors import UnavailableError
 from tenancy.rules.register import RegisteredChanges
 from tenancy.stores.aws.boto import S3_CONFIG, make_client
 
-READ_AT_ONCE: Final = 10  # as many connections has a client of boto3
+READ_AT_ONCE: Final = 10  # the number of connections of a client of boto3
 
 
 class RegisterReader:

@@ -1,7 +1,7 @@
 """Write the ends of platform keys to the register, which a restore replays.
 
-No outbox entry can belong to the platform. So the request that ends a key writes its entry after the commit, and the
-hourly run writes those that a request could not write.
+Outbox entries belong to organizations. So the request that ends a platform key writes its entry of the register after
+the commit. If that fails, the hourly run writes the entry.
 """
 
 from contextlib import suppress
@@ -18,13 +18,13 @@ from tenancy.stores.postgres.platform.platform_keys import list_ended_platform_k
 
 
 def register_ended_key(register: Register, key_id: UUID, *, ends_at: datetime) -> None:
-    """Write the end of a platform key to the register. If S3 is unreachable, the hourly run does it."""
+    """Write the end of a platform key to the register. If S3 is unreachable, the hourly run writes it."""
     with suppress(UnavailableError):
         register.put(ended_keys(PLATFORM_LOG, [key_id], ends_at=ends_at))
 
 
 def register_platform_keys(platform_db: Database, register: Register, *, now: datetime) -> None:
-    """Write each end of a platform key that a backup may not know to the register. Idempotent.
+    """Write each end of a platform key that a backup may lack to the register. Idempotent.
 
     Raises:
         UnavailableError: the database or S3 is unreachable. The next run repeats it.

@@ -20,7 +20,7 @@ from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_due_er
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedErasures:
-    """The numbers of erasures that began again, and of those of all organizations that are pending."""
+    """The number of restarted erasures, and the number of pending erasures of all organizations."""
 
     erasures: int
     pending: int
@@ -32,9 +32,9 @@ def erase_subjects_again(
     *,
     clock: Callable[[], datetime],
 ) -> RepeatedErasures:
-    """Let the erasures begin again, as if they were requested now, and run their first passes.
+    """Restart the erasures, as if they were requested now, and run their first passes.
 
-    Later passes follow as usual, once the restored databases serve. Organizations that are erased have no subjects.
+    Later passes follow as usual, once the restored databases serve requests. Erased organizations have no subjects.
 
     Raises:
         UnavailableError: a store is unreachable. A further call repeats all of them.
@@ -63,7 +63,7 @@ def _begin(stores: PrivacyJobStores, organization_id: UUID, erasure: RegisteredE
 
 
 def _insert(db: Database, organization_id: UUID, erasure: RegisteredErasure, record: AuditRecord) -> None:
-    """Insert an erasure that the restored database does not know, as a request does. It is due at once."""
+    """Insert an erasure that the restored database lacks, as a request does. It is due at once."""
     with db.tenant_transaction(organization_id) as conn:
         insert_erasure(conn, organization_id, erasure.id, RESTORER, subject=erasure.subject, now=erasure.requested_at)
         insert_audit_record(conn, organization_id, record)

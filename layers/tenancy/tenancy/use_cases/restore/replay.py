@@ -1,4 +1,4 @@
-"""Replay the register on restored databases, before they serve.
+"""Replay the register on restored databases, before they serve requests.
 
 Reasons: docs/decisions/0080-register-and-replay.md. No function may have the URLs of the restored databases yet. So no
 writer runs, and no request is answered from data that was erased, or for a key that was revoked. Each step is
@@ -40,7 +40,7 @@ class ReplayStores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures.
+    """The numbers of one replay: organizations with ended tokens, ended keys, and erasures.
 
     *pending* erasures of data subjects wait for rows that were written a moment before the backup. A further replay
     erases them.
@@ -90,9 +90,9 @@ def _erase_organizations(
     clock: Callable[[], datetime],
     say: Say,
 ) -> int:
-    """Erase the organizations of the register, also those that only the restored ClickHouse knows.
+    """Erase the organizations of the register, including those that only the restored ClickHouse has.
 
-    Tombstones that PostgreSQL knows come first.
+    First it writes the tombstones that PostgreSQL has.
     """
     restore_tombstones(stores.erasure.platform_db, stores.erasure.client())
     again = [known[each] for each in changes.organizations if each in known]
@@ -101,7 +101,7 @@ def _erase_organizations(
         say(f"{organization_id}: erased again")
     unknown = erase_unknown(stores.erasure, changes.organizations, known.values(), now=clock())
     for organization_id in unknown:
-        say(f"{organization_id}: erased from ClickHouse, PostgreSQL does not know it")
+        say(f"{organization_id}: erased from ClickHouse, PostgreSQL does not have it")
     return len(again) + len(unknown)
 
 
