@@ -89,7 +89,7 @@ def run_replay(
     """Replay *changes*, or the whole register. The rows are older than the wait for writers."""
     return replay(
         replay_stores(platform, databases),
-        changes or read_register(),
+        read_register() if changes is None else changes,
         clock=lambda: now + timedelta(seconds=1),
         say=lambda _: None,
     )

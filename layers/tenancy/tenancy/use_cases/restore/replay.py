@@ -18,7 +18,7 @@ from tenancy.stores.postgres.platform.restored import list_organization_ids, upd
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platform_keys_again
-from tenancy.use_cases.restore.erase_again import erase_again, erase_unknown
+from tenancy.use_cases.restore.erase_again import erase_again, erase_returned, erase_unknown
 from tenancy.use_cases.restore.erase_subjects_again import erase_subjects_again
 from tenancy.use_cases.restore.mark_again import mark_again
 from tenancy.use_cases.restore.restorer import RESTORER
@@ -90,19 +90,22 @@ def _erase_organizations(
     clock: Callable[[], datetime],
     say: Say,
 ) -> int:
-    """Erase the organizations of the register, also those that only the restored ClickHouse knows.
+    """Erase the organizations of the register, and others whose tombstone PostgreSQL has.
 
-    Tombstones that PostgreSQL knows come first.
+    Tombstones that PostgreSQL has come first. Their organizations may have rows in an older ClickHouse again.
     """
     restore_tombstones(stores.erasure.platform_db, stores.erasure.client())
     again = [known[each] for each in changes.organizations if each in known]
     for organization_id in sorted(again):
         erase_again(stores.erasure, stores.signer, organization_id, clock=clock)
         say(f"{organization_id}: erased again")
+    returned = erase_returned(stores.erasure)
+    for organization_id in returned:
+        say(f"{organization_id}: erased from ClickHouse, PostgreSQL knows it as erased")
     unknown = erase_unknown(stores.erasure, changes.organizations, known.values(), now=clock())
     for organization_id in unknown:
         say(f"{organization_id}: erased from ClickHouse, PostgreSQL does not know it")
-    return len(again) + len(unknown)
+    return len(again) + len(returned) + len(unknown)
 
 
 def _record(stores: ReplayStores, done: Replay, *, now: datetime) -> None:
