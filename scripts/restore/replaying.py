@@ -6,7 +6,7 @@ so nothing is served from these databases before the replay is done.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -62,11 +62,12 @@ def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]
         f"register: {len(changes.organizations)} organizations, {sum(map(len, changes.subjects.values()))} subjects, "
         f"{sum(map(len, changes.key_ends.values()))} keys"
     )
-    done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say)
-    while done.pending:
-        say(f"{done.pending} erasures wait for rows that were written just before the backup")
+
+    def pause(waiting: Sequence[UUID]) -> None:
+        say(f"rows that were written just before the backup: {', '.join(map(str, waiting))} wait")
         time.sleep(PENDING_PAUSE_SECONDS)
-        done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say)
+
+    done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say, pause=pause)
     wrong = list(broken_logs(wiring))
     _report(done, wrong, say)
     return wrong

@@ -19,7 +19,7 @@ from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platform_keys_again
 from tenancy.use_cases.restore.erase_again import erase_again, erase_returned, erase_unknown
-from tenancy.use_cases.restore.erase_subjects_again import erase_subjects_again
+from tenancy.use_cases.restore.erase_subjects_again import Pause, erase_subjects_again
 from tenancy.use_cases.restore.mark_again import mark_again
 from tenancy.use_cases.restore.restorer import RESTORER
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
@@ -40,25 +40,29 @@ class ReplayStores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures.
-
-    *pending* erasures of data subjects wait for rows that were written a moment before the backup. A further replay
-    erases them.
-    """
+    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures."""
 
     tokens: int
     keys: int
     organizations: int
     subjects: int
-    pending: int
 
 
-def replay(stores: ReplayStores, changes: RegisteredChanges, *, clock: Callable[[], datetime], say: Say) -> Replay:
+def replay(
+    stores: ReplayStores,
+    changes: RegisteredChanges,
+    *,
+    clock: Callable[[], datetime],
+    say: Say,
+    pause: Pause,
+) -> Replay:
     """End all sessions, end the keys of the register, and erase its organizations and data subjects.
+
+    *pause* is that of `erase_subjects_again`.
 
     Raises:
         UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. Call it again.
-        RowsLeftError: as for `certify`.
+        RowsLeftError: as for `certify` and `erase_subjects_again`.
     """
     platform_db, now = stores.erasure.platform_db, clock()
     with platform_db.transaction() as conn:
@@ -74,11 +78,10 @@ def replay(stores: ReplayStores, changes: RegisteredChanges, *, clock: Callable[
     say(f"{marked} organizations are marked as deleted, or as restored, again")
     erased = _erase_organizations(stores, changes, known, clock=clock, say=say)
     known_subjects = {known[each]: subjects for each, subjects in changes.subjects.items() if each in known}
-    subjects = erase_subjects_again(stores.privacy, known_subjects, clock=clock)
-    say(f"{subjects.erasures} erasures of data subjects begin again, {subjects.pending} of them are pending")
-    done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects.erasures, pending=subjects.pending)
-    if not done.pending:
-        _record(stores, done, now=clock())
+    subjects = erase_subjects_again(stores.privacy, known_subjects, clock=clock, pause=pause)
+    say(f"{subjects} data subjects: erased again")
+    done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects)
+    _record(stores, done, now=clock())
     return done
 
 
