@@ -50,7 +50,7 @@ def settings_of(stack: str, secrets_prefix: str) -> Settings:
 
 
 def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]:
-    """Replay the register, and return what is wrong with the audit logs of the restored databases.
+    """Replay the register, and return what is wrong with it or with the audit logs of the restored databases.
 
     Raises:
         Refusal, RowsLeftError: as for `replay`. Run it again.
@@ -68,7 +68,7 @@ def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]
         time.sleep(PENDING_PAUSE_SECONDS)
 
     done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say, pause=pause)
-    wrong = list(broken_logs(wiring))
+    wrong = [*broken_logs(wiring), *(f"{name!r} is no entry of the register" for name in changes.malformed)]
     _report(done, wrong, say)
     return wrong
 
@@ -122,7 +122,7 @@ def _logs(wiring: Wiring) -> list[UUID]:
 def _report(done: Replay, wrong: list[str], say: Say) -> None:
     for line in wrong:
         say(f"WRONG: {line}")
-    if not wrong:
+    if not any("audit log" in line for line in wrong):
         say("all audit logs verify")
     say(
         f"replayed: {done.organizations} organizations and {done.subjects} data subjects are erased, "
