@@ -29,12 +29,10 @@ LIMIT_PLATFORM_KEY: Final = """
     WHERE id = %(key_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(ends_at)s)
 """
 # Its next pass looks at all rows, because ClickHouse may be older than PostgreSQL. A pass that has deleted rows already
-# keeps their numbers in found. Only the first pass subtracts rows from the usage of closed months. So a status after it
-# stays one after it.
+# keeps their numbers in found. Only a pending erasure subtracts rows from the usage of closed months, so status stays.
 RESET_ERASURE: Final = """
     UPDATE erasures SET
-        salt = %(salt)s, digest = %(digest)s, status = CASE status WHEN 'pending' THEN status ELSE 'erased' END,
-        covered_until = NULL, due_at = requested_at, claimed_until = NULL
+        salt = %(salt)s, digest = %(digest)s, covered_until = NULL, due_at = requested_at, claimed_until = NULL
     WHERE organization_id = %(organization_id)s AND id = %(id)s
 """
 LIST_UNCOVERED: Final = """
