@@ -17,7 +17,7 @@ from tenancy.stores.clickhouse.client import connect
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.restore.erase_subjects_again import Pause
-from tenancy.use_cases.restore.replay import Replay, ReplayStores, replay
+from tenancy.use_cases.restore.replay import Replay, ReplayStores, Say, replay
 from tests.given import Databases
 from tests.registers import read_register
 from tests.use_cases.erasing import Platform, domain_stores
@@ -94,6 +94,7 @@ def run_replay(
     now: datetime,
     changes: RegisteredChanges | None = None,
     *,
+    say: Say = lambda _: None,
     pause: Pause = never_pause,
 ) -> Replay:
     """Replay *changes*, or the whole register. The rows are older than the wait for writers."""
@@ -101,7 +102,7 @@ def run_replay(
         replay_stores(platform, databases),
         read_register() if changes is None else changes,
         clock=lambda: now + timedelta(seconds=1),
-        say=lambda _: None,
+        say=say,
         pause=pause,
     )
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.erasures import ErasureStatus
 from tenancy.rules.register import (
@@ -29,6 +30,7 @@ from tests.given import NOW, OPERATOR, REGION, REGISTER_BUCKET, Databases
 from tests.handlers.functions import superuser
 from tests.registers import read_register, stored_entries
 from tests.use_cases.erasing import PURGE, Platform, column_of, pending_entries
+from tests.use_cases.people import ADDRESS, People, mailed_tokens
 from tests.use_cases.privacy_jobs import ask_erasure, devices, erasure, run_jobs
 from tests.use_cases.restoring import replay_stores, run_replay
 from tests.use_cases.storing import count, store
@@ -176,10 +178,15 @@ def test_organization_that_only_clickhouse_knows_is_erased(
     for organization_id in (lost, other, acme.organization.id):
         store(databases, organization_id, range(10), at=NOW)
     register.put(erased_organization(lost, closed_at=NOW))
+    said: list[str] = []
 
-    done = run_replay(platform, databases, NOW)
+    done = run_replay(platform, databases, NOW, say=said.append)
 
     assert done.organizations == 1
+    assert [line for line in said if str(lost) in line or str(other) in line] == [
+        f"{lost}: erased from ClickHouse, PostgreSQL does not know it",
+        f"{other}: has rows in ClickHouse, is not in PostgreSQL, and was never erased",
+    ]
     assert [count(databases, each) for each in (lost, other, acme.organization.id)] == [0, 10, 10]
 
 
@@ -193,6 +200,24 @@ def test_all_tokens_and_sessions_end(platform: Platform, databases: Databases, a
     assert epochs == sorted(set(epochs))
     assert epochs[1] == int(NOW.timestamp()) // 60
     assert epochs[-1] < 2**31
+
+
+def test_invitations_end(
+    platform: Platform, databases: Databases, encryptor: Encryptor, acme: Provisioned
+) -> None:
+    """They may have been withdrawn or accepted after the backup."""
+    people = People(databases=databases, targets=platform.targets, encryptor=encryptor, provisioned=acme)
+    people.invite()
+    people.sweep()
+    [token] = mailed_tokens(ADDRESS)
+    people.invite("pending@acme.example")
+
+    run_replay(platform, databases, NOW)
+    people.sweep(NOW + HOUR)
+
+    with pytest.raises(UnauthenticatedError):
+        people.accept(token, now=NOW + HOUR)
+    assert mailed_tokens("pending@acme.example") == []
 
 
 def test_forgotten_subject_is_erased_again(

@@ -1,6 +1,7 @@
 """Erase an organization again, whose erasure a restored backup does not know or has only in part."""
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -39,6 +40,14 @@ REASON = "Erased before the restore from a backup."
 GONE = frozenset({OrganizationStatus.ERASING, OrganizationStatus.ERASED})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOrganizations:
+    """Organizations that only ClickHouse knows: those that were *erased* again, and those that are *left*."""
+
+    erased: list[UUID]
+    left: list[UUID]
+
+
 def erase_again(
     erasure_stores: ErasureStores, signer: Signer, organization_id: UUID, *, clock: Callable[[], datetime]
 ) -> None:
@@ -62,18 +71,19 @@ def erase_again(
 
 def erase_unknown(
     erasure_stores: ErasureStores, digests: Collection[str], known: Iterable[UUID], *, now: datetime
-) -> list[UUID]:
-    """Erase organizations of the register that only ClickHouse knows, whose backup is newer, and return them.
+) -> UnknownOrganizations:
+    """Erase organizations of the register that only ClickHouse knows, whose backup is newer.
 
     Raises:
         RowsLeftError: ClickHouse has ignored a DELETE.
     """
     client = erasure_stores.client()
-    unknown = sorted(each for each in list_organizations_with_rows(client) - set(known) if digest_of(each) in digests)
-    for organization_id in unknown:
+    unknown = sorted(list_organizations_with_rows(client) - set(known))
+    erased = [each for each in unknown if digest_of(each) in digests]
+    for organization_id in erased:
         insert_tombstone(client, organization_id, closed_at=now)
         _delete_rows(client, organization_id)
-    return unknown
+    return UnknownOrganizations(erased=erased, left=[each for each in unknown if each not in erased])
 
 
 def erase_returned(erasure_stores: ErasureStores) -> list[UUID]:

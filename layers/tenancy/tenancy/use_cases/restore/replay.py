@@ -18,6 +18,7 @@ from tenancy.stores.postgres.platform.restored import list_organization_ids, upd
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platform_keys_again
+from tenancy.use_cases.restore.end_tokens import end_tokens
 from tenancy.use_cases.restore.erase_again import erase_again, erase_returned, erase_unknown
 from tenancy.use_cases.restore.erase_subjects_again import Pause, erase_subjects_again
 from tenancy.use_cases.restore.mark_again import mark_again
@@ -56,7 +57,7 @@ def replay(
     say: Say,
     pause: Pause,
 ) -> Replay:
-    """End all sessions, end the keys of the register, and erase its organizations and data subjects.
+    """End all sessions and one-time tokens, end the keys of the register, and erase its organizations and data subjects.
 
     *pause* is that of `erase_subjects_again`.
 
@@ -69,6 +70,7 @@ def replay(
         tokens = update_epochs(conn, epoch=int(now.timestamp()) // 60, now=now)
         known = {digest_of(each): each for each in list_organization_ids(conn)}
     say(f"{tokens} organizations: all sessions and access tokens end")
+    say(f"{end_tokens(platform_db, known.values(), now=now)} invitations and password resets end")
     keys = end_platform_keys_again(platform_db, changes.key_ends.get(digest_of(PLATFORM_LOG), {}), now=now)
     for organization, ends in changes.key_ends.items():
         if organization in known:
@@ -106,9 +108,11 @@ def _erase_organizations(
     for organization_id in returned:
         say(f"{organization_id}: erased from ClickHouse, PostgreSQL knows it as erased")
     unknown = erase_unknown(stores.erasure, changes.organizations, known.values(), now=clock())
-    for organization_id in unknown:
+    for organization_id in unknown.erased:
         say(f"{organization_id}: erased from ClickHouse, PostgreSQL does not know it")
-    return len(again) + len(returned) + len(unknown)
+    for organization_id in unknown.left:
+        say(f"{organization_id}: has rows in ClickHouse, is not in PostgreSQL, and was never erased")
+    return len(again) + len(returned) + len(unknown.erased)
 
 
 def _record(stores: ReplayStores, done: Replay, *, now: datetime) -> None:
