@@ -106,6 +106,7 @@ DOMAIN_OWNER_CACHE_TIME: Final = timedelta(seconds=60)  # of the owner of a cust
 DOMAIN_OWNER_STALE_TIME: Final = timedelta(minutes=10)  # longer a kept owner is not used without the database
 DOMAIN_LOOK_UP_PAUSE: Final = timedelta(seconds=5)  # after a look-up of a custom domain that found no database
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
+RECENT_KEY_ENDS_TIME: Final = timedelta(hours=2)  # of platform keys, which the sweep registers: two hourly runs
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
 MAX_OVERLAP_SECONDS: Final = 7 * 24 * 3600  # in which a rotated key still works beside its successor
@@ -174,6 +175,7 @@ OUTBOX_FIRST_BACKOFF: Final = timedelta(seconds=30)
 OUTBOX_MAX_BACKOFF: Final = timedelta(hours=1)
 PRIVACY_JOB_RETRY_AFTER: Final = timedelta(minutes=1)
 ERASURE_RETRY_AFTER: Final = timedelta(minutes=1)
+REPLAYED_ERASURE_TIME: Final = timedelta(minutes=10)  # of a replay, for rows that are older than the wait for writers
 
 # Provisioning, and repeated requests
 IDEMPOTENT_ANSWER_RETENTION: Final = timedelta(hours=24)

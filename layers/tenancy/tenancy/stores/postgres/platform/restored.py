@@ -1,5 +1,6 @@
 """Rows of a restored database that a replay of the register changes, of all organizations."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -27,19 +28,20 @@ LIMIT_PLATFORM_KEY: Final = """
     UPDATE platform_keys SET expires_at = %(ends_at)s
     WHERE id = %(key_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(ends_at)s)
 """
-# Resets the erasure to a new request. Its first pass reads all rows, because ClickHouse may be older than PostgreSQL.
+# Its next pass looks at all rows, because ClickHouse may be older than PostgreSQL. A pass that has deleted rows already
+# keeps their numbers in found. Only a pending erasure subtracts rows from the usage of closed months, so status stays.
 RESET_ERASURE: Final = """
     UPDATE erasures SET
-        salt = %(salt)s, digest = %(digest)s, status = 'pending', found = '{}', covered_until = NULL,
-        due_at = requested_at, claimed_until = NULL, erased_at = NULL, confirmed_at = NULL,
-        events_after = NULL, held_events_after = NULL
+        salt = %(salt)s, digest = %(digest)s, covered_until = NULL, due_at = requested_at, claimed_until = NULL
     WHERE organization_id = %(organization_id)s AND id = %(id)s
+"""
+LIST_UNCOVERED: Final = """
+    SELECT id FROM erasures WHERE id = ANY(%s) AND covered_until IS NULL AND digest IS NOT NULL ORDER BY id
 """
 FIND_GENERATION: Final = "SELECT deletion_generation FROM organizations WHERE id = %s"
 UPDATE_GENERATION: Final = """
     UPDATE organizations SET deletion_generation = greatest(deletion_generation, %s) WHERE id = %s
 """
-COUNT_PENDING: Final = "SELECT count(*) FROM erasures WHERE status = 'pending'"
 
 
 def update_epochs(conn: Connection, *, epoch: int, now: datetime) -> int:
@@ -77,7 +79,7 @@ def limit_platform_key(conn: Connection, key_id: UUID, *, ends_at: datetime) -> 
 
 
 def reset_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID, subject: DataSubject) -> bool:
-    """Restart an erasure, and return whether the organization has it."""
+    """Let an erasure look at all rows again, and return whether the organization has it. Idempotent."""
     values = {"organization_id": organization_id, "id": erasure_id, "salt": subject.salt, "digest": subject.digest}
     return conn.execute(RESET_ERASURE, values).rowcount == 1
 
@@ -93,7 +95,6 @@ def update_generation(conn: Connection, organization_id: UUID, generation: int) 
     conn.execute(UPDATE_GENERATION, (generation, organization_id))
 
 
-def count_pending(conn: Connection) -> int:
-    """Return the number of pending erasures of all organizations."""
-    [(pending,)] = conn.execute(COUNT_PENDING)
-    return int(pending)
+def list_uncovered(conn: Connection, erasure_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those of *erasure_ids* whose pass over all rows has not ended since `reset_erasure`."""
+    return [found for (found,) in conn.execute(LIST_UNCOVERED, (list(erasure_ids),))]
