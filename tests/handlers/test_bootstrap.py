@@ -11,8 +11,12 @@ import boto3
 import psycopg
 import pytest
 from moto.cloudformation.models import cloudformation_backends
+from moto.rds.exceptions import InvalidDBClusterStateFault
+from moto.rds.models import rds_backends
+from werkzeug.exceptions import HTTPException
 
 from tenancy.rules.data_stores import ServerUser
+from tenancy.stores.aws import database_cluster
 from tenancy.stores.aws.secrets import (
     AUTHORIZER_DATABASE,
     AUTHORIZER_PASSWORD,
@@ -372,3 +376,63 @@ def test_missing_cluster_fails_without_a_second_run(protect: Run) -> None:
     report = protect("Create", cluster="unknown")
 
     assert report["Status"] == "FAILED"
+
+
+class ThrottledError(HTTPException):
+    """The answer of AWS to an account that has sent too many calls."""
+
+    code = 400
+    description = (
+        "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+    )
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, backend: object, call: str, error: Exception) -> list[int]:
+    """Let the first *call* of moto's *backend* fail. Return a list with the number of calls."""
+    work, calls = getattr(backend, call), [0]
+
+    def refuse_first(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as moto's
+        calls[0] += 1
+        if calls[0] == 1:
+            raise error
+        return work(*arguments, **named)
+
+    monkeypatch.setattr(backend, call, refuse_first)
+    return calls
+
+
+def test_throttled_roll_back_is_repeated(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A roll-back that fails leaves the stack, its network and a protected cluster."""
+    protect("Create")
+    stack_id, backend = make_stack(), cloudformation_backends[ACCOUNT][REGION]
+    backend.stacks[stack_id].status = "ROLLBACK_IN_PROGRESS"
+    calls = refuse_once(monkeypatch, backend, "describe_stacks", ThrottledError())
+
+    report = protect("Delete", stack_id)
+
+    assert report["Status"] == "SUCCESS", report["Reason"]
+    assert calls == [2]
+    assert not is_protected()
+
+
+def test_cluster_that_is_being_changed_is_waited_for(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{database_cluster.__name__}.DATABASE_CLUSTER_STATE_PAUSE_SECONDS", 0.01)
+    refusal = InvalidDBClusterStateFault("DB Cluster is not in an available state.")
+    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
+
+    report = protect("Create")
+
+    assert report["Status"] == "SUCCESS", report["Reason"]
+    assert calls == [2]
+    assert is_protected()
+
+
+def test_wait_for_a_cluster_ends(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{database_cluster.__name__}.DATABASE_CLUSTER_STATE_TIMEOUT_SECONDS", 0)
+    refusal = InvalidDBClusterStateFault("DB Cluster is not in an available state.")
+    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
+
+    report = protect("Create")
+
+    assert report["Status"] == "FAILED"
+    assert calls == [1]

@@ -202,7 +202,7 @@ def made_by(parameters: Mapping[str, str]) -> list[Resource]:
     return list(list_resources(ROOT, transformed_template(), parameters))
 
 
-def test_stack_with_given_data_stores_costs_alarms_keys_and_secrets() -> None:
+def test_stack_with_given_data_stores_has_a_known_price() -> None:
     costs = {cost.name: (cost.number, round(cost.dollars, 2)) for cost in cost_month(made_by({}), PRICES)}
 
     alarms = [each for each in made_by({}) if each.kind == "AWS::CloudWatch::Alarm"]
@@ -211,6 +211,7 @@ def test_stack_with_given_data_stores_costs_alarms_keys_and_secrets() -> None:
         "metric of an alarm": (metrics, round(metrics * 0.10, 2)),
         "KMS key": (3, 3.00),
         "secret": (3, 1.20),
+        "dashboard": (1, 3.00),
     }
 
 

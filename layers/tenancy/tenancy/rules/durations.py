@@ -26,6 +26,10 @@ AWS_CONNECT_TIMEOUT_SECONDS: Final = 2
 BOTO_READ_TIMEOUT_SECONDS: Final = 5
 S3_READ_TIMEOUT_SECONDS: Final = 30
 DEAD_LETTERS_READ_TIMEOUT_SECONDS: Final = 5  # of the bucket of dead letters, whose objects are at most 1 MiB
+DATABASE_CLUSTER_READ_TIMEOUT_SECONDS: Final = 10
+# Both fit into the 120 seconds of bootstrap.
+DATABASE_CLUSTER_STATE_TIMEOUT_SECONDS: Final = 45.0  # RDS refuses a change while another one is under way
+DATABASE_CLUSTER_STATE_PAUSE_SECONDS: Final = 5.0
 SECRET_CACHE_SECONDS: Final = 300.0
 SECRET_RETRY_SECONDS: Final = 5.0  # after a read that failed, while the cached value stays in use
 TOKEN_KEYS_CACHE_SECONDS: Final = 240.0  # of public keys: a withdrawal applies within 6 minutes, slow reads included

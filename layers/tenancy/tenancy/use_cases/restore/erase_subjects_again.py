@@ -18,7 +18,6 @@ from tenancy.use_cases.privacy.request_erasure import ERASURE_REQUESTED
 from tenancy.use_cases.restore.restorer import RESTORER
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_due_erasures
 
-
 type Pause = Callable[[Sequence[UUID]], None]
 
 
