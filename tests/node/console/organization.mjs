@@ -1,7 +1,7 @@
 // Events, members, apps, privacy and settings: the live list, a trace, an invitation that is accepted, an erasure, and
 // the deletion of the organization at the end.
 import assert from "node:assert/strict";
-import { bytesOf, call, inspect, mailedToken, run, sendEvents, signIn, tabTo, until } from "./harness.mjs";
+import { bytesOf, call, inspect, inspectDialog, mailedToken, run, sendEvents, signIn, tabTo, until } from "./harness.mjs";
 
 const BUDGET_BYTES = 200_000;
 const HOSTILE = `<img src=x onerror="alert(1)">`;
@@ -39,6 +39,16 @@ await run(async ({ given, open }) => {
   await page.keyboard.press("Escape");
   await details.waitFor({ state: "hidden" });
 
+  // In a narrow window it opens in a dialog, and the focus comes back to its row.
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByLabel("JSON of the event").waitFor();
+  await inspectDialog(page, "event-dialog");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.match(await page.evaluate(() => document.activeElement.className), /opener/);
+  assert.equal(new URL(page.url()).searchParams.get("event"), null);
+
   // Filters are in the URL, and come back.
   await page.keyboard.press("/");
   await page.keyboard.type("Signed Up");
@@ -64,8 +74,18 @@ await run(async ({ given, open }) => {
   await details.getByLabel("JSON of the event").waitFor();
   assert.ok(bytesOf(page) < BUDGET_BYTES, `${bytesOf(page)} bytes`);
 
-  // Members: invite, and accept.
+  // A list that is left while it is loaded writes nothing into the next URL.
+  const list = /\/v1\/events\?/;
+  const isAsked = page.waitForRequest(list);
+  await page.route(list, () => {});
+  await page.goto(page.url().replace(/events.*/, "events?live=off"));
+  await isAsked;
   await page.getByRole("link", { name: "Members" }).click();
+  await page.getByRole("rowheader", { name: /admin@/ }).waitFor();
+  assert.doesNotMatch(page.url(), /live=/);
+  await page.unroute(list);
+
+  // Members: invite, and accept.
   await page.getByRole("rowheader", { name: /admin@/ }).waitFor();
   const address = `vera@${acme.subdomain}.example`;
   await page.getByRole("heading", { name: "Members", level: 1 }).focus();
@@ -110,6 +130,7 @@ await run(async ({ given, open }) => {
   await inspect(page, "change-role");
   await page.getByRole("button", { name: "Change the role" }).press("Enter");
   await page.getByText("Vera Viewer is Analyst.").waitFor();
+  await inspect(page, "toast", ".toasts");
   await until(() => role.evaluate((element) => element === document.activeElement));
   await viewer.reload();
   await viewer.getByRole("rowheader", { name: /Vera Viewer/ }).waitFor();
@@ -117,10 +138,22 @@ await run(async ({ given, open }) => {
   assert.equal(await viewer.getByRole("button", { name: "Invite a member" }).count(), 0);
   await viewer.getByRole("link", { name: "Settings" }).click();
   await viewer.getByRole("button", { name: "Sign out everywhere" }).click();
+  await inspectDialog(viewer, "sign-out-everywhere");
   await viewer.getByRole("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
   await viewer.getByRole("heading", { name: "Sign in" }).waitFor();
+  const own = page.getByLabel(/^Role of admin@/);
+  await own.press("ArrowDown");
+  await page.getByRole("button", { name: "Change the role" }).press("Enter");
+  await inspectDialog(page, "own-role");
+  await page.keyboard.press("Escape");
+  await own.press("ArrowUp");
+  await page.getByRole("button", { name: "Actions for Vera Viewer" }).click();
+  await page.getByRole("button", { name: "Disable the member" }).click();
+  await inspectDialog(page, "disable-member");
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Actions for Vera Viewer" }).click();
   await page.getByRole("button", { name: "Remove the member" }).click();
+  await inspectDialog(page, "remove-member");
   const remove = page.getByRole("dialog", { name: "Remove the member" });
   await remove.getByLabel(/Type the address/).fill(address);
   await remove.getByRole("button", { name: "Remove the member" }).click();
@@ -140,12 +173,14 @@ await run(async ({ given, open }) => {
   await inspect(page, "apps");
   await page.getByRole("button", { name: "Change app" }).click();
   const change = page.getByRole("dialog", { name: "Change app" });
+  await inspectDialog(page, "change-app");
   await change.getByLabel("Name").fill("Shop 2");
   await change.getByRole("button", { name: "Change app" }).click();
   await page.getByRole("button", { name: "Actions for Shop 2" }).click();
   await page.getByRole("button", { name: "Delete app" }).click();
   const deletion = page.getByRole("dialog", { name: "Delete app" });
   await deletion.getByText("It has no live keys.").waitFor();
+  await inspectDialog(page, "delete-app");
   await deletion.getByLabel("Type the name: Shop 2").fill("Shop 2");
   await deletion.getByRole("button", { name: "Delete app" }).click();
   await page.getByRole("rowheader", { name: "Shop 2" }).waitFor({ state: "detached" });
@@ -154,6 +189,7 @@ await run(async ({ given, open }) => {
   await page.getByRole("link", { name: "Privacy" }).click();
   await page.getByText("No exports yet").waitFor();
   await page.getByRole("button", { name: "Request an export" }).click();
+  await inspectDialog(page, "request-export");
   await page.getByRole("dialog").getByRole("button", { name: "Request an export" }).click();
   await page.getByText("Being written").waitFor();
   await page.getByRole("button", { name: "Erase a data subject" }).click();
