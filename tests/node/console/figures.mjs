@@ -58,4 +58,11 @@ await run(async ({ given, open }) => {
   await inspect(page, "chart-missing", "main");
   await page.getByText("The same as a table").click();
   await page.getByRole("table", { name: "Events of each day" }).waitFor();
+
+  // A time as seen from now stays true.
+  await page.clock.install();
+  await page.goto(`${consoleOf(given, acme)}members`);
+  await page.locator("time[data-relative]").filter({ hasText: /Sekunde|jetzt/ }).first().waitFor();
+  await page.clock.fastForward(5 * 60_000);
+  await page.locator("time[data-relative]").filter({ hasText: "vor 5 Minuten" }).first().waitFor();
 });
