@@ -44,8 +44,7 @@ async function show(place) {
   } catch (error) {
     if (signal.aborted || error instanceof StaleFileError) return;
     if (error instanceof SignedOutError) return askAtTheDoor();
-    const again = async () => show(place);
-    showTrouble(failure(error, "the page", again));
+    showTrouble(failure(error, "the page", async () => show(place)));
     if (!(error instanceof ApiError || error instanceof OfflineError)) console.error(error);
   }
 }

@@ -1,6 +1,6 @@
 // Sessions: sign in, come back, reset, invite, expire, sign out; roles.
 import assert from "node:assert/strict";
-import { call, consoleOf, inspect, inspectDialog, mailedToken, run, signIn, until } from "./harness.mjs";
+import { call, consoleOf, inspect, inspectDialog, mailedToken, run, signIn } from "./harness.mjs";
 
 const PROBLEM = { detail: "Service Unavailable", code: "unavailable", request_id: "r-42" };
 const PASSWORD = "seventeen purple bicycles";
@@ -20,32 +20,6 @@ await run(async ({ given, open, browser }) => {
   assert.match(page.url(), new RegExp(`keys\\?status=all&organization=${acme.subdomain}`));
   await page.reload();
   await page.getByRole("rowheader", { name: /First secret key/ }).waitFor();
-
-  // The session cannot be found: the first screen says so, and goes on.
-  const refresh = "**/v1/auth/refresh";
-  await page.route(refresh, (route) => route.fulfill({ status: 503, json: PROBLEM }));
-  await page.reload();
-  await page.getByRole("heading", { name: "Could not load the page" }).waitFor();
-  await inspect(page, "no-session");
-  await page.getByRole("button", { name: "Copy request id" }).click();
-  await page.locator("#app [aria-live]").filter({ hasText: /^(?:Copied|Not copied)/ }).first().waitFor({ state: "attached" });
-  const again = page.waitForResponse(refresh);
-  await page.getByRole("button", { name: "Retry" }).press("Enter");
-  await again;
-  await until(() => page.evaluate(() => document.activeElement.textContent === "Retry"));
-  await page.unroute(refresh);
-  await page.keyboard.press("Enter");
-  await page.getByRole("rowheader", { name: /First secret key/ }).waitFor();
-
-  // The file of a page is gone after a release: the page is loaded again, with its state.
-  const file = "**/console/usage-*.js";
-  await page.route(file, (route) => route.fulfill({ status: 404 }));
-  await page.getByRole("link", { name: "Usage" }).click();
-  await page.getByRole("heading", { name: "The page could not be loaded" }).waitFor();
-  await inspect(page, "page-gone");
-  await page.unroute(file);
-  await page.getByRole("button", { name: "Load it again" }).click();
-  await page.getByRole("region", { name: "Events", exact: true }).or(page.getByText("Send your first event")).first().waitFor();
 
   // Another organization in the URL is not the one of the session.
   await page.goto(`${consoleOf(given, null)}usage?organization=${globex.subdomain}`);
@@ -168,13 +142,7 @@ await run(async ({ given, open, browser }) => {
   await viewer.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
 
   // A forgotten password.
-  const door = "**/console/reset-*.js";
-  await viewer.route(door, (route) => route.fulfill({ status: 404 }));
   await viewer.goto(`${consoleOf(given, acme)}reset`);
-  await viewer.getByRole("heading", { name: "The page could not be loaded" }).waitFor();
-  await inspect(viewer, "door-gone");
-  await viewer.unroute(door);
-  await viewer.getByRole("button", { name: "Load it again" }).click();
   await viewer.getByLabel("E-mail address").fill(address);
   await inspect(viewer, "reset");
   await viewer.getByRole("button", { name: "Send the mail" }).click();
@@ -202,18 +170,5 @@ await run(async ({ given, open, browser }) => {
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await other.getByRole("heading", { name: "Sign in" }).waitFor();
   assert.equal((await page.context().cookies()).length, 0);
-
-  // One tab goes back to an organization to which another tab has signed in: the page and its header are of that one.
-  await signIn(page, acme);
-  await page.getByRole("button", { name: /Super admin \(account\)$/ }).click();
-  await page.getByRole("button", { name: "Sign out" }).click();
-  await page.getByLabel("Organization").fill(globex.subdomain);
-  await signIn(page, globex);
-  assert.equal(await page.locator("header .organization").textContent(), "Globex");
-  await other.goto(`${consoleOf(given, null)}sign-in?organization=${acme.subdomain}`);
-  await signIn(other, acme);
-  await page.goBack();
-  await page.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
-  await until(async () => (await page.locator("header .organization").textContent()) === "Acme");
   return { contexts: browser.contexts().length };
 });
