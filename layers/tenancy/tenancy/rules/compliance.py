@@ -1,4 +1,4 @@
-"""The facts of a compliance report. A fact that the platform cannot see is not known, and never a claim."""
+"""The facts of a compliance report. A fact that the platform cannot read is marked as not known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from tenancy.rules.organization import OrganizationStatus
 
 MAX_SHOWN: Final = 100  # rows of each list of a report
 MAX_READ_ENTRIES: Final = 100_000  # entries of audit logs that a report reads: some tenths of a second
-MAX_TABLES: Final = 500  # of the schema, which has about 50
+MAX_TABLES: Final = 500  # the schema has about 50
 MAX_POLICIES: Final = 20  # that are read of one table, which has at most 5
 MAX_EXPRESSION: Final = 200  # characters of a policy's expression
 MAX_ROLES: Final = 100  # that no policy binds
 OWN_TENANT: Final = "( SELECT current_tenant() AS current_tenant)"  # as PostgreSQL shows it
 TENANT_ROLE: Final = "tenancy_functions"  # of all requests of organizations
 SERVING_ROLES: Final = frozenset({TENANT_ROLE, "tenancy_platform"})  # of all functions
-MAX_SETTINGS: Final = 50  # of a section. Code lists them, about 20.
+MAX_SETTINGS: Final = 50  # in a section; the code lists about 20
 
 
 class SettingState(StrEnum):
-    """The state of a setting as the platform sees it."""
+    """The state of a setting as the platform reads it."""
 
     ON = "on"
     OFF = "off"
@@ -49,7 +49,7 @@ class Setting:
 
     @classmethod
     def not_known(cls, subject: str, aspect: str, reason: str) -> "Setting":
-        """Return a setting that the platform cannot see, for *reason*."""
+        """Return a setting that the platform cannot read, for *reason*."""
         return cls(subject=subject, aspect=aspect, state=SettingState.NOT_KNOWN, detail=reason)
 
 
@@ -233,7 +233,7 @@ class ErasureCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyAge:
-    """The age of a live key that was not rotated yet. *rotation_days* is None without a rotation policy."""
+    """The age of a live key that has not been rotated. *rotation_days* is None without a rotation policy."""
 
     id: UUID
     kind: str
@@ -262,7 +262,7 @@ class OverdueKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """The drift of the roll-ups of a period. The sums are of the *measured* ones, which have recorded it."""
+    """The drift of the roll-ups of a period. The sums cover the *measured* roll-ups, which have recorded it."""
 
     roll_ups: int
     measured: int

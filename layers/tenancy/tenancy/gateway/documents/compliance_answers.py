@@ -58,7 +58,7 @@ class PlatformRowSecurityAnswer(RowSecurityAnswer):
 
 
 class SettingAnswer(TypedDict):
-    """A setting of the deployment as the function sees it."""
+    """A setting of the deployment as the function reads it."""
 
     subject: str
     aspect: str
@@ -82,7 +82,7 @@ class FixedRetentionAnswer(TypedDict):
 
 
 class AccessEntryAnswer(TypedDict):
-    """An entry of an audit log. *target* has the places that named another organization, and only of mismatches."""
+    """An entry of an audit log. Only for mismatches, *target* has the places that named another organization."""
 
     id: Uuid
     organization_id: Uuid
@@ -242,7 +242,7 @@ class PlatformKeyAgesAnswer(TypedDict):
 
 
 class MismatchesAnswer(TypedDict):
-    """Requests that named another organization than their credential's. They are complete as accesses are."""
+    """Requests that named another organization than that of their credential. Complete as accesses are."""
 
     is_complete: bool
     entries_since: Time | None
