@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -97,3 +98,34 @@ def test_object_that_is_no_entry_stops_no_replay(
 
     assert wrong == ["'organizations/' is no entry of the register"]
     assert column_of(databases, acme.organization.id)["status"] == "erased"
+
+
+def test_register_is_read_again_at_the_end(
+    wired: tuple[Wiring, ReplayStores], databases: Databases, register: Register, globex: Provisioned
+) -> None:
+    """The lost PostgreSQL still answers, and its API revokes a key during the replay."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.endswith("keys end again"):
+            register.put(ended_keys(globex.organization.id, [globex.write_key_id], ends_at=HOUR_AGO))
+
+    wrong = replay_register(*wired, say)
+
+    with superuser(databases) as conn:
+        [(revoked_at,)] = conn.execute("SELECT revoked_at FROM api_keys WHERE id = %s", (globex.write_key_id,))
+    assert (wrong, revoked_at is None) == ([], False)
+    assert [line for line in said if "meanwhile" in line] == [
+        "the register has changed meanwhile",
+        "the register has not changed meanwhile",
+    ]
+    assert said[-1] == "replayed: 0 organizations and 0 data subjects are erased, 1 keys have ended"
+
+
+def test_register_that_still_changes_is_wrong(wired: tuple[Wiring, ReplayStores], register: Register) -> None:
+    def say(line: str) -> None:
+        if line.endswith("keys end again"):
+            register.put(ended_keys(uuid4(), [uuid4()], ends_at=HOUR_AGO))
+
+    assert replay_register(*wired, say) == ["the register still changes: close the API, and replay again"]
