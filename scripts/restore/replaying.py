@@ -15,6 +15,7 @@ from uuid import UUID
 
 import boto3
 
+from scripts.restore.policy import policy_of
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.durations import ERASE_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
 from tenancy.rules.register import RegisteredChanges
@@ -49,7 +50,13 @@ type Say = Callable[[str], None]
 def settings_of(stack: str, secrets_prefix: str) -> Settings:
     """Return the settings of the deployed *stack*, with the restored databases of *secrets_prefix*."""
     os.environ.setdefault("PGSSLROOTCERT", str(ROOTS))
-    return Settings.from_env(*VARIABLES, environ={**_variables(stack), "SECRETS_PREFIX": secrets_prefix})
+    return _settings_of(_configuration_of(stack), secrets_prefix)
+
+
+def find_policy(stack: str, secrets_prefix: str) -> dict[str, Any]:
+    """Return the policy of IAM that a replay on the deployed *stack* needs."""
+    configuration = _configuration_of(stack)
+    return policy_of(_settings_of(configuration, secrets_prefix), configuration["FunctionArn"])
 
 
 def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]:
@@ -153,12 +160,17 @@ def _report(done: Replay, wrong: list[str], say: Say) -> None:
     )
 
 
-def _variables(stack: str) -> Mapping[str, str]:
-    """Return the variables of the deployed function, with the caller's region."""
-    make: Any = boto3.client
+def _settings_of(configuration: Mapping[str, Any], secrets_prefix: str) -> Settings:
+    """Return the settings of the configured function, with the caller's region."""
     region = boto3.Session().region_name or ""
+    variables = configuration["Environment"]["Variables"]
+    return Settings.from_env(*VARIABLES, environ={**variables, "AWS_REGION": region, "SECRETS_PREFIX": secrets_prefix})
+
+
+def _configuration_of(stack: str) -> Mapping[str, Any]:
+    """Return the configuration of the deployed function."""
+    make: Any = boto3.client
     resource = make("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=FUNCTION)
     name = resource["StackResourceDetail"]["PhysicalResourceId"]
-    configured = make("lambda").get_function_configuration(FunctionName=name)
-    variables: dict[str, str] = configured["Environment"]["Variables"]
-    return {**variables, "AWS_REGION": region}
+    configured: Mapping[str, Any] = make("lambda").get_function_configuration(FunctionName=name)
+    return configured

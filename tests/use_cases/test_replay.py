@@ -202,9 +202,7 @@ def test_all_tokens_and_sessions_end(platform: Platform, databases: Databases, a
     assert epochs[-1] < 2**31
 
 
-def test_invitations_end(
-    platform: Platform, databases: Databases, encryptor: Encryptor, acme: Provisioned
-) -> None:
+def test_invitations_end(platform: Platform, databases: Databases, encryptor: Encryptor, acme: Provisioned) -> None:
     """They may have been withdrawn or accepted after the backup."""
     people = People(databases=databases, targets=platform.targets, encryptor=encryptor, provisioned=acme)
     people.invite()

@@ -57,7 +57,7 @@ def replay(
     say: Say,
     pause: Pause,
 ) -> Replay:
-    """End all sessions and one-time tokens, end the keys of the register, and erase its organizations and data subjects.
+    """End all sessions and one-time tokens, end the register's keys, and erase its organizations and subjects.
 
     *pause* is that of `erase_subjects_again`.
 

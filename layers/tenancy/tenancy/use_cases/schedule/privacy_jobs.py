@@ -4,7 +4,7 @@ Each job is claimed, so that only one worker runs it at a time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tenancy.errors import UnavailableError
@@ -52,7 +52,7 @@ class PrivacyJobRun:
     """The numbers of jobs that a run has finished, expired or postponed.
 
     *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *letters_expired* are deleted
-    dead letters.
+    dead letters. *causes* are the errors of postponed erasures.
     """
 
     erasures: int = 0
@@ -60,6 +60,7 @@ class PrivacyJobRun:
     expired: int = 0
     postponed: int = 0
     letters_expired: int = 0
+    causes: list[UnavailableError] = field(default_factory=list)
 
 
 def run_privacy_jobs(
@@ -140,18 +141,19 @@ def _erase(
 
     While dead letters are left, the job is due again at once: another organization has its turn first.
     """
-    is_searched, failures = False, 0
+    is_searched, failures = False, list[UnavailableError]()
     try:
         stores.register.put(erased_subject(job))
         is_searched = erase_from_dead_letters(
             stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, has_time=has_time, clock=clock
         )
-    except UnavailableError:
-        failures += 1
+    except UnavailableError as error:
+        failures.append(error)
     try:
         run.erasures += _erase_subject(stores, job, clock, is_last_turn=is_searched)
-    except UnavailableError:
-        failures += 1
+    except UnavailableError as error:
+        failures.append(error)
+    run.causes += failures
     if failures:
         postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
         run.postponed += 1
