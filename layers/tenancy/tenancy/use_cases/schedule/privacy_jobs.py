@@ -135,15 +135,39 @@ def _erase(
     has_time: Callable[[], bool],
     clock: Callable[[], datetime],
 ) -> None:
-    """Run one turn of an erasure, in dead letters and in the other stores. Neither waits for the other.
-
-    A pass does not end before the register has the erasure.
+    """Run one turn of an erasure, if the register has it.
 
     While dead letters are left, the job is due again at once: another organization has its turn first.
     """
     is_searched, failures = False, list[UnavailableError]()
     try:
         stores.register.put(erased_subject(job))
+    except UnavailableError as error:
+        failures.append(error)
+    else:
+        is_searched = _erase_registered(stores, job, run, has_time, clock, failures)
+    run.causes += failures
+    if failures:
+        postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
+        run.postponed += 1
+    elif not is_searched:
+        postpone_erasure(stores.platform_db, job, due_at=clock())
+
+
+def _erase_registered(
+    stores: PrivacyJobStores,
+    job: ErasureJob,
+    run: PrivacyJobRun,
+    has_time: Callable[[], bool],
+    clock: Callable[[], datetime],
+    failures: list[UnavailableError],
+) -> bool:
+    """Erase from dead letters and from the other stores, and return whether all dead letters were searched.
+
+    Neither waits for the other. Their errors are added to *failures*.
+    """
+    is_searched = False
+    try:
         is_searched = erase_from_dead_letters(
             stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, has_time=has_time, clock=clock
         )
@@ -153,12 +177,7 @@ def _erase(
         run.erasures += _erase_subject(stores, job, clock, is_last_turn=is_searched)
     except UnavailableError as error:
         failures.append(error)
-    run.causes += failures
-    if failures:
-        postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
-        run.postponed += 1
-    elif not is_searched:
-        postpone_erasure(stores.platform_db, job, due_at=clock())
+    return is_searched
 
 
 def _erase_subject(
