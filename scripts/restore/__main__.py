@@ -35,7 +35,7 @@ KNOWN_ERRORS: Final = (
 
 
 def main() -> int:
-    """Run one command, and return 1 if something is wrong."""
+    """Run one command, and return 1 after a failure."""
     parser = argparse.ArgumentParser(prog="python -m scripts.restore", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in DEPLOYED.items():

@@ -1,7 +1,7 @@
 """Replay the register on restored databases, with the settings of a deployed stack and secrets of the operator.
 
-The operator puts the URLs of the restored databases into secrets with a prefix of their own. No function reads them,
-so nothing is served from these databases before the replay is done.
+The operator puts the URLs of the restored databases into secrets with a prefix of their own. No function reads these
+secrets, so no request is answered from the databases before the replay is done.
 """
 
 import os
@@ -30,7 +30,7 @@ from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
 from tenancy.wiring import Wiring
 
 ROOTS: Final = Path(__file__).resolve().parents[2] / "layers" / "certificates" / "aws-roots.pem"
-FUNCTION: Final = "Erase"  # its variables name all that a replay needs
+FUNCTION: Final = "Erase"  # its variables name all resources of a replay
 VARIABLES: Final = (
     "BASE_DOMAIN",
     "DEAD_LETTERS_BUCKET",

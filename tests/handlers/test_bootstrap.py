@@ -1,4 +1,4 @@
-"""Bootstrap makes roles and URLs, repeats without a change, and says in one sentence why it cannot."""
+"""Bootstrap creates roles and URLs. A second run changes nothing. A failure has one clear message."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,8 +11,12 @@ import boto3
 import psycopg
 import pytest
 from moto.cloudformation.models import cloudformation_backends
+from moto.rds.exceptions import InvalidDBClusterStateFault
+from moto.rds.models import rds_backends
+from werkzeug.exceptions import HTTPException
 
 from tenancy.rules.data_stores import ServerUser
+from tenancy.stores.aws import database_cluster
 from tenancy.stores.aws.secrets import (
     AUTHORIZER_DATABASE,
     AUTHORIZER_PASSWORD,
@@ -142,7 +146,7 @@ def test_roles_are_bound_by_policies(run: Run) -> None:
 
 
 def test_owner_runs_the_migrations_of_roles(run: Run) -> None:
-    """It may give objects to the look-up role, and is no member of it by inheritance."""
+    """The owner may give objects to the look-up role, and does not inherit its rights."""
     run()
 
     with closing(psycopg.connect(read_urls()[OWNER_DATABASE][0], autocommit=True)) as conn:
@@ -357,7 +361,7 @@ def test_deletion_of_the_stack_leaves_the_protection(protect: Run) -> None:
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"])
-def test_failed_deploy_takes_the_protection_back(protect: Run, status: str) -> None:
+def test_failed_deploy_switches_the_protection_off(protect: Run, status: str) -> None:
     protect("Create")
     stack_id = make_stack()
     cloudformation_backends[ACCOUNT][REGION].stacks[stack_id].status = status  # moto has no call for it
@@ -372,3 +376,63 @@ def test_missing_cluster_fails_without_a_second_run(protect: Run) -> None:
     report = protect("Create", cluster="unknown")
 
     assert report["Status"] == "FAILED"
+
+
+class ThrottledError(HTTPException):
+    """The answer of AWS to an account that has sent too many calls."""
+
+    code = 400
+    description = (
+        "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+    )
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, backend: object, call: str, error: Exception) -> list[int]:
+    """Let the first *call* of moto's *backend* fail. Return a list with the number of calls."""
+    work, calls = getattr(backend, call), [0]
+
+    def refuse_first(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as moto's
+        calls[0] += 1
+        if calls[0] == 1:
+            raise error
+        return work(*arguments, **named)
+
+    monkeypatch.setattr(backend, call, refuse_first)
+    return calls
+
+
+def test_throttled_roll_back_is_repeated(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A roll-back that fails leaves the stack, its network and a protected cluster."""
+    protect("Create")
+    stack_id, backend = make_stack(), cloudformation_backends[ACCOUNT][REGION]
+    backend.stacks[stack_id].status = "ROLLBACK_IN_PROGRESS"
+    calls = refuse_once(monkeypatch, backend, "describe_stacks", ThrottledError())
+
+    report = protect("Delete", stack_id)
+
+    assert report["Status"] == "SUCCESS", report["Reason"]
+    assert calls == [2]
+    assert not is_protected()
+
+
+def test_cluster_that_is_being_changed_is_waited_for(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{database_cluster.__name__}.DATABASE_CLUSTER_STATE_PAUSE_SECONDS", 0.01)
+    refusal = InvalidDBClusterStateFault("DB Cluster is not in an available state.")
+    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
+
+    report = protect("Create")
+
+    assert report["Status"] == "SUCCESS", report["Reason"]
+    assert calls == [2]
+    assert is_protected()
+
+
+def test_wait_for_a_cluster_ends(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{database_cluster.__name__}.DATABASE_CLUSTER_STATE_TIMEOUT_SECONDS", 0)
+    refusal = InvalidDBClusterStateFault("DB Cluster is not in an available state.")
+    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
+
+    report = protect("Create")
+
+    assert report["Status"] == "FAILED"
+    assert calls == [1]

@@ -1,4 +1,4 @@
-"""The operator's replay, with the variables of a deployed stack and secrets of its own."""
+"""The operator's replay, with the variables of a deployed stack and with other secrets."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -37,7 +37,7 @@ def test_certificates_say_when_backups_and_entries_expire() -> None:
     assert max(within.values()) > REGISTER_RETENTION
 
 
-def test_nobody_deletes_or_overwrites_an_entry() -> None:
+def test_entries_cannot_be_deleted_or_overwritten() -> None:
     deletion, write = STATEMENTS["NoDeletion"], STATEMENTS["WriteOnce"]
 
     assert (deletion["Effect"], deletion["Principal"], "Condition" in deletion) == ("Deny", "*", False)

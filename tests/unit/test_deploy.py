@@ -1,4 +1,4 @@
-"""`make deploy` refuses what CloudFormation would refuse, and knows the price of each resource."""
+"""`make deploy` checks the rules that CloudFormation checks, and has the price of each resource."""
 
 import re
 import shutil
@@ -154,7 +154,7 @@ def test_stage_of_the_file_is_not_asked_again(samconfig: Path) -> None:
 
     problem = add_stage(samconfig, TEMPLATE, "production", read=lambda _: "")
 
-    assert problem == "samconfig.toml has the stage production already. Edit it there."
+    assert problem == "samconfig.toml already has the stage production. Edit it there."
     assert samconfig.read_text() == before
 
 
@@ -172,7 +172,7 @@ def test_unanswered_questions_change_nothing(samconfig: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["", "Acme", "a b", "a]", "1"])
 def test_name_of_a_stage_is_checked(samconfig: Path, stage: str) -> None:
-    assert "is no name of a stage" in str(add_stage(samconfig, TEMPLATE, stage, read=lambda _: ""))
+    assert "is not a valid name of a stage" in str(add_stage(samconfig, TEMPLATE, stage, read=lambda _: ""))
 
 
 # -------------------------------------------------------------------------------------------------------------- prices
@@ -202,7 +202,7 @@ def made_by(parameters: Mapping[str, str]) -> list[Resource]:
     return list(list_resources(ROOT, transformed_template(), parameters))
 
 
-def test_stack_with_given_data_stores_costs_alarms_keys_and_secrets() -> None:
+def test_stack_with_given_data_stores_has_a_known_price() -> None:
     costs = {cost.name: (cost.number, round(cost.dollars, 2)) for cost in cost_month(made_by({}), PRICES)}
 
     alarms = [each for each in made_by({}) if each.kind == "AWS::CloudWatch::Alarm"]
@@ -211,6 +211,7 @@ def test_stack_with_given_data_stores_costs_alarms_keys_and_secrets() -> None:
         "metric of an alarm": (metrics, round(metrics * 0.10, 2)),
         "KMS key": (3, 3.00),
         "secret": (3, 1.20),
+        "dashboard": (1, 3.00),
     }
 
 

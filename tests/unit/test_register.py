@@ -1,4 +1,4 @@
-"""The register: entries name nothing that a reader could turn back into an id or a name."""
+"""The register: a reader cannot derive an id or a name from its entries."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What is erased or ended is in the register before it is reported as done."""
+"""Erasures and ended keys are in the register before they are reported as done."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -68,7 +68,7 @@ def test_keys_of_a_deleted_app_are_registered(databases: Databases, targets: Out
     }
 
 
-def test_sweep_registers_what_a_request_could_not(
+def test_sweep_registers_a_key_after_a_failed_request(
     databases: Databases, targets: OutboxTargets, platform: Platform, unreachable: Register, acme: Provisioned
 ) -> None:
     without_s3 = replace(targets, register=unreachable)

@@ -1,4 +1,4 @@
-"""The replay of the register: what it does again, to whom, and after a death of its process."""
+"""The replay of the register: ended keys, erased organizations, erased subjects and sessions."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -221,7 +221,7 @@ def test_invitations_end(platform: Platform, databases: Databases, encryptor: En
 def test_forgotten_subject_is_erased_again(
     platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    """The last pass deletes the digest of the subject. The register has it for longer."""
+    """The last pass deletes the digest of the subject from PostgreSQL. The register keeps it for longer."""
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
     for days in (0, 1, 31):
         run_jobs(databases, NOW + timedelta(days=days))

@@ -53,7 +53,7 @@ def require_valid_log(platform: Platform, databases: Databases, organization_id:
     return verified.last.sequence
 
 
-def test_restored_backup_forgets_what_was_erased_and_revoked(
+def test_replay_repeats_erasures_and_revocations(
     platform: Platform,
     databases: Databases,
     encryptor: Encryptor,
@@ -103,7 +103,7 @@ def test_restored_backup_forgets_what_was_erased_and_revoked(
 def test_clickhouse_alone_is_restored(
     platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned, tmp_path: Path
 ) -> None:
-    """PostgreSQL knows the erasures, and counts them as done."""
+    """PostgreSQL has the erasures as done."""
     for provisioned in (acme, globex):
         store(databases, provisioned.organization.id, range(20), at=NOW)
     backup = Backup.take(databases, tmp_path)

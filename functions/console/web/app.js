@@ -71,7 +71,7 @@ async function isSignedInAt({ page }) {
 }
 
 /**
- * Take tokens and codes out of the URL before anything else: none stays in the history while files are loaded.
+ * Remove tokens and codes from the URL first, so that the history has none while files are loaded.
  * @param {Place} place
  */
 function takeOneTimeValues({ page }) {

@@ -14,7 +14,7 @@ const SPANS = [
 
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-/** Cut off, not rounded: 99.6 % is not all. */
+/** Cut off, not rounded: 99.6 % is shown as 99 %. */
 const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0, roundingMode: "trunc" });
 const size = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const dayOfUtc = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", timeZone: "UTC" });

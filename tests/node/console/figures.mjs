@@ -26,7 +26,7 @@ await run(async ({ given, open }) => {
     return (await page.locator(".uplot").count()) > 0;
   });
 
-  // A quota far above the use is named, and no line is promised.
+  // A quota far above the use is named, and the legend has no line for it.
   await page.getByText("The quota of 1.000.000 is above the chart.").waitFor();
   assert.equal(await page.locator(".key-quota").count(), 0);
   assert.equal(await page.locator(".key-projection").count(), 1);
@@ -51,10 +51,10 @@ await run(async ({ given, open }) => {
   await page.getByRole("link", { name: "Events" }).click();
   await page.getByRole("cell", { name: /^1\.234,50\s€$/ }).first().waitFor();
 
-  // The chart's file is gone after a release: the table is there.
+  // After a release the chart's file is missing. The table is shown.
   await page.route("**/console/uplot-*.js", (route) => route.fulfill({ status: 404 }));
   await page.goto(`${consoleOf(given, acme)}usage`);
-  await page.getByText("The chart could not be loaded. The table below has the same.").waitFor();
+  await page.getByText("The chart could not be loaded. The table below has the same numbers.").waitFor();
   await page.getByText("The same as a table").click();
   await page.getByRole("table", { name: "Events of each day" }).waitFor();
 });

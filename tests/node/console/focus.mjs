@@ -54,8 +54,7 @@ await run(async ({ given, open }) => {
   const keys = "**/v1/keys";
   await page.route(keys, (route) => route.fulfill({ status: 500, json: PROBLEM }));
   await page.reload();
-  await page.getByRole("button", { name: "Retry" }).press("Enter");
-  await page.waitForResponse(keys);
+  await Promise.all([page.waitForResponse(keys), page.getByRole("button", { name: "Retry" }).press("Enter")]);
   await focused(page, /^Retry/);
   await page.unroute(keys);
   await page.keyboard.press("Enter");

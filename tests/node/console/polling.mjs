@@ -17,7 +17,7 @@ await run(async ({ given, open }) => {
   assert.equal((await sendEvents(given, acme.write_key, 1)).status, 200);
 
   // Five tabs on Privacy, each with two lists that wait.
-  // Their time stands still until `minute` lets it pass, so a slow machine changes no count.
+  // Their clocks stop until `minute` advances them, so a slow machine changes no count.
   await first.context().clock.install();
   await first.context().clock.pauseAt(Date.now() + STEP_MS);
   const tabs = [first, ...(await Promise.all(Array.from({ length: MEMBERS - 1 }, () => first.context().newPage())))];

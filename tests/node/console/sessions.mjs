@@ -25,7 +25,7 @@ await run(async ({ given, open, browser }) => {
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   assert.equal(await page.getByLabel("Organization").inputValue(), globex.subdomain);
 
-  // Only pages of members are gone back to, and the organization stays that of the session.
+  // A sign-in returns only to pages of members. The organization of the session stays.
   for (const next of ["http://[", "sign-in?next=keys", "constructor", "a/b/keys", `keys?organization=${globex.subdomain}`]) {
     await page.goto(`${consoleOf(given, null)}sign-in?organization=${acme.subdomain}&next=${encodeURIComponent(next)}`);
     const title = next.startsWith("keys") ? "Keys" : "Usage";

@@ -64,7 +64,7 @@ export function usageChart(data, signal) {
     /** @type {any} */
     const loaded = await import("../vendor/uplot.js").catch(() => null);
     if (signal.aborted) return;
-    if (!loaded) return fill(drawings, h("p", { class: "meta" }, "The chart could not be loaded. The table below has the same."));
+    if (!loaded) return fill(drawings, h("p", { class: "meta" }, "The chart could not be loaded. The table below has the same numbers."));
     const { default: Plot } = loaded;
     for (const plot of plots.splice(0)) plot.destroy();
     const width = drawings.clientWidth;

@@ -26,6 +26,10 @@ AWS_CONNECT_TIMEOUT_SECONDS: Final = 2
 BOTO_READ_TIMEOUT_SECONDS: Final = 5
 S3_READ_TIMEOUT_SECONDS: Final = 30
 DEAD_LETTERS_READ_TIMEOUT_SECONDS: Final = 5  # of the bucket of dead letters, whose objects are at most 1 MiB
+DATABASE_CLUSTER_READ_TIMEOUT_SECONDS: Final = 10
+# Both fit into the 120 seconds of bootstrap.
+DATABASE_CLUSTER_STATE_TIMEOUT_SECONDS: Final = 45.0  # RDS refuses a change while another one is under way
+DATABASE_CLUSTER_STATE_PAUSE_SECONDS: Final = 5.0
 SECRET_CACHE_SECONDS: Final = 300.0
 SECRET_RETRY_SECONDS: Final = 5.0  # after a read that failed, while the cached value stays in use
 TOKEN_KEYS_CACHE_SECONDS: Final = 240.0  # of public keys: a withdrawal applies within 6 minutes, slow reads included
@@ -67,7 +71,7 @@ LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has pe
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
-HTTPS_ONLY_SECONDS: Final = 365 * 24 * 3600  # for which a browser that was at a host uses HTTPS alone
+HTTPS_ONLY_SECONDS: Final = 365 * 24 * 3600  # after a visit of a host, browsers use HTTPS only for this time
 HASHED_FILE_MAX_AGE_SECONDS: Final = 365 * 24 * 3600  # of the console, whose names change with the content
 BRANDING_MAX_AGE_SECONDS: Final = 60  # a change, a downgrade and a suspension show after this time
 IMAGE_MAX_AGE_SECONDS: Final = 31_536_000  # of an image, whose URL changes with its content

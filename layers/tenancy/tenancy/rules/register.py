@@ -1,7 +1,7 @@
-"""The register of erasures and of ended keys, which a restored backup does not know.
+"""The register of erasures and of ended keys, for the replay on a restored backup.
 
-Entries are kept outside the databases. An id is random (122 bits), so its SHA-256 tells nothing to a reader who does
-not have the id. Reasons: docs/decisions/0080-register-and-replay.md.
+Entries are kept outside the databases. An id is random (122 bits). So its SHA-256 reveals nothing to a reader without
+the id. Reasons: docs/decisions/0080-register-and-replay.md.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class MalformedRegisterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterEntry:
-    """One object: its name and its content. Entries with one name have one meaning, so that the first one stays."""
+    """One object: its name and its content. Entries with the same name mean the same, so the first one stays."""
 
     name: str
     content: Mapping[str, Any]
@@ -80,7 +80,7 @@ class RegisteredChanges:
             self.malformed.append(name)
 
     def add(self, name: str, body: bytes) -> None:
-        """Add the entry *name*. Of several ends of one key the first one counts.
+        """Add the entry *name*. If a key has several ends, the first one counts.
 
         Raises:
             MalformedRegisterError: it is no entry.

@@ -43,7 +43,7 @@ test("money keeps all its digits", () => {
   assert.match(elsewhere(`f.formatMoney("1200", "JPY")`, {}), /1,200$/);
 });
 
-test("one day is a day", () => {
+test("one day is in the singular", () => {
   assert.deepEqual([1, 2].map(formatDays), ["1 day", "2 days"]);
 });
 

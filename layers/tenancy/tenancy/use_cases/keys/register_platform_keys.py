@@ -36,7 +36,7 @@ def register_recent_ends(platform_db: Database, register: Register, *, now: date
 
 
 def register_platform_keys(platform_db: Database, register: Register, *, now: datetime) -> None:
-    """Write each end of a platform key that a backup may not know to the register. Idempotent.
+    """Write each end of a platform key that a backup may lack to the register. Idempotent.
 
     Raises:
         UnavailableError: the database or S3 is unreachable. The next run repeats it.

@@ -1,4 +1,4 @@
-"""Erase an organization again, whose erasure a restored backup does not know or has only in part."""
+"""Erase an organization again after a restore from a backup that lacks its erasure or a part of it."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -53,9 +53,9 @@ def erase_again(
 ) -> None:
     """Erase the organization from all stores, by the steps of its first erasure, and count zero rows.
 
-    It waits for no writers: none runs before the restored databases serve. No mail tells of the deletion. If the backup
-    is older than the first certificate, another one is signed, and the last contact gets another mail. The sweep starts
-    the second count two days later.
+    It does not wait for writers, because none runs before the restored databases serve requests. No mail announces the
+    deletion. If the backup is older than the first certificate, another one is signed, and the last contact gets
+    another mail. The sweep starts the second count two days later.
 
     Raises:
         UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. A further call continues.
@@ -111,7 +111,7 @@ def _delete_rows(client: Client, organization_id: UUID) -> None:
 
 
 def _delete(platform_db: Database, organization_id: UUID, *, now: datetime) -> int:
-    """Mark the organization as deleted, with a grace period that is over, and return the deletion's generation."""
+    """Mark the organization as deleted, with an expired grace period, and return the deletion's generation."""
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = lock_organization(conn, organization_id)
         if organization is not None and organization.status not in GONE:

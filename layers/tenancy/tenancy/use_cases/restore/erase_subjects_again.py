@@ -72,7 +72,7 @@ def _begin(stores: PrivacyJobStores, organization_id: UUID, erasure: RegisteredE
 
 
 def _insert(db: Database, organization_id: UUID, erasure: RegisteredErasure, record: AuditRecord) -> None:
-    """Insert an erasure that the restored database does not know, as a request does. It is due at once."""
+    """Insert an erasure that the restored database lacks, as a request does. It is due at once."""
     with db.tenant_transaction(organization_id) as conn:
         insert_erasure(conn, organization_id, erasure.id, RESTORER, subject=erasure.subject, now=erasure.requested_at)
         insert_audit_record(conn, organization_id, record)

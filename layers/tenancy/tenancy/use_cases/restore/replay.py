@@ -1,4 +1,4 @@
-"""Replay the register on restored databases, before they serve.
+"""Replay the register on restored databases, before they serve requests.
 
 Reasons: docs/decisions/0080-register-and-replay.md. No function may have the URLs of the restored databases yet. So no
 writer runs, and no request is answered from data that was erased, or for a key that was revoked. Each step is
@@ -57,7 +57,7 @@ def replay(
     say: Say,
     pause: Pause,
 ) -> Replay:
-    """End all sessions and one-time tokens, end the register's keys, and erase its organizations and subjects.
+    """End all sessions, one-time tokens and keys of the register, and erase its organizations and data subjects.
 
     *pause* is that of `erase_subjects_again`.
 

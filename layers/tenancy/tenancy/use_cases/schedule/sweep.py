@@ -76,8 +76,8 @@ def sweep(
 
     The steps are independent: a step that fails does not stop the others. Changed standings and states of credentials
     are published first, so that a suspended organization or a revoked key is refused soon. Then ends of platform keys
-    are registered. Then request counts are persisted, because Redis may lose them. All other outbox entries run last,
-    as many as there is time for: thousands of mails must not delay other steps.
+    are registered. Then request counts are persisted, because Redis may lose them. All other outbox entries run
+    last, as many as there is time for: thousands of mails must not delay other steps.
 
     *has_time* takes a share (0 to 1) of the sweep's time and returns whether less than that share has passed.
 

@@ -1,4 +1,4 @@
-"""Rows of a restored database that the register changes again, of all organizations."""
+"""Rows of a restored database that a replay of the register changes, of all organizations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +8,8 @@ from uuid import UUID
 from tenancy.rules.erasures import DataSubject
 from tenancy.stores.postgres.client import Connection
 
-# Only a date decides the new epoch: minutes since 1970. So it is larger than each epoch that the lost database had, and
-# than that of an earlier restore.
+# The new epoch is the number of minutes since 1970. So it is larger than each epoch of the lost database, and than that
+# of an earlier restore.
 UPDATE_EPOCHS: Final = """
     UPDATE organizations SET
         token_epoch = greatest(token_epoch + 1, %(epoch)s),
@@ -47,7 +47,7 @@ UPDATE_GENERATION: Final = """
 def update_epochs(conn: Connection, *, epoch: int, now: datetime) -> int:
     """Raise the token epoch of all organizations to *epoch* at least, and return their number.
 
-    Their sessions and access tokens are invalid then.
+    This invalidates their sessions and access tokens.
     """
     return conn.execute(UPDATE_EPOCHS, {"epoch": epoch, "now": now}).rowcount
 
@@ -68,13 +68,13 @@ def list_platform_key_ids(conn: Connection) -> list[UUID]:
 
 
 def limit_api_key(conn: Connection, organization_id: UUID, key_id: UUID, *, ends_at: datetime) -> bool:
-    """Let a key end at *ends_at* at the latest, and return whether that is earlier than before."""
+    """Set the end of a key to *ends_at*, unless it ends earlier. Return whether it was changed."""
     values = {"organization_id": organization_id, "key_id": key_id, "ends_at": ends_at}
     return conn.execute(LIMIT_API_KEY, values).rowcount == 1
 
 
 def limit_platform_key(conn: Connection, key_id: UUID, *, ends_at: datetime) -> bool:
-    """Let a platform key end at *ends_at* at the latest, and return whether that is earlier than before."""
+    """Set the end of a platform key to *ends_at*, unless it ends earlier. Return whether it was changed."""
     return conn.execute(LIMIT_PLATFORM_KEY, {"key_id": key_id, "ends_at": ends_at}).rowcount == 1
 
 
