@@ -1,6 +1,6 @@
 // Figures of a browser in German, far from UTC: numbers, money, days, and the lines of the chart.
 import assert from "node:assert/strict";
-import { call, consoleOf, run, signIn, until } from "./harness.mjs";
+import { call, consoleOf, inspect, run, signIn, until } from "./harness.mjs";
 
 const COUNT = 3;
 
@@ -55,6 +55,14 @@ await run(async ({ given, open }) => {
   await page.route("**/console/uplot-*.js", (route) => route.fulfill({ status: 404 }));
   await page.goto(`${consoleOf(given, acme)}usage`);
   await page.getByText("The chart could not be loaded. The table below has the same numbers.").waitFor();
+  await inspect(page, "chart-missing", "main");
   await page.getByText("The same as a table").click();
   await page.getByRole("table", { name: "Events of each day" }).waitFor();
+
+  // A time as seen from now stays true.
+  await page.clock.install();
+  await page.goto(`${consoleOf(given, acme)}members`);
+  await page.locator("time[data-relative]").filter({ hasText: /Sekunde|jetzt/ }).first().waitFor();
+  await page.clock.fastForward(5 * 60_000);
+  await page.locator("time[data-relative]").filter({ hasText: "vor 5 Minuten" }).first().waitFor();
 });

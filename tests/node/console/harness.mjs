@@ -96,6 +96,12 @@ export async function inspect(page, name, part = "html") {
   await turn(page, WIDE, "light");
 }
 
+// Checks the dialog that is open, where a scenario has opened it.
+export async function inspectDialog(page, name) {
+  await page.locator("dialog[open]").last().waitFor();
+  await inspect(page, name, "dialog[open]");
+}
+
 // Gives the page another size or look, if it differs.
 async function turn(page, size, look) {
   const { width, height } = page.viewportSize();

@@ -82,7 +82,7 @@ function rotationCard({ key_rotation_days: days }, onChange) {
       const text = field.value().trim();
       if (!/^\d*$/.test(text)) return field.fault("Enter a whole number.");
       await request("PATCH", "organizations/current", { body: { key_rotation_days: text ? Number(text) : null } });
-      toast(text ? `Keys are to be rotated after ${text} days.` : "Keys have no rotation period.");
+      toast(text ? `Keys are to be rotated after ${formatDays(Number(text))}.` : "Keys have no rotation period.");
       onChange();
     },
   });
