@@ -7,8 +7,11 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from scripts.restore.__main__ import explain
 from scripts.restore.replaying import VARIABLES, replay_register, wire
+from tenancy.errors import UnavailableError
 from tenancy.rules.register import ended_keys, erased_organization
 from tenancy.settings import Settings
 from tenancy.stores.aws.register import Register
@@ -129,3 +132,16 @@ def test_register_that_still_changes_is_wrong(wired: tuple[Wiring, ReplayStores]
             register.put(ended_keys(uuid4(), [uuid4()], ends_at=HOUR_AGO))
 
     assert replay_register(*wired, say) == ["the register still changes: close the API, and replay again"]
+
+
+def test_error_is_printed_with_its_causes() -> None:
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "No s3:GetObject"}}, "GetObject")
+    postponed = UnavailableError("A store is unreachable.")
+    postponed.__cause__ = UnavailableError("S3 did not read.")
+    postponed.__cause__.__cause__ = denied
+
+    text = explain(postponed)
+
+    texts = [part.split(".")[0] for part in text.split(" Cause: ")]
+    assert texts[:2] == ["A store is unreachable", "S3 did not read"]
+    assert "AccessDenied" in texts[2]
