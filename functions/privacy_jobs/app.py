@@ -40,12 +40,12 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     ends_at = time.monotonic() + PRIVACY_JOBS_WORK_TIME_SECONDS
     run = run_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
-    result = asdict(run)
+    result = {name: value for name, value in asdict(run).items() if name != "causes"}
     if any(result.values()):
         logger.info("privacy jobs finished", result=result)
     if run.postponed:
         raise UnavailableError(
             f"A store is unreachable. {run.postponed} privacy jobs are postponed.",
             retry_after=int(PRIVACY_JOB_RETRY_AFTER.total_seconds()),
-        )
+        ) from next(iter(run.causes), None)
     return result

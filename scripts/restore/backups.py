@@ -37,6 +37,7 @@ def dump_postgres(url: str, file: Path) -> None:
     Raises:
         BackupError: pg_dump failed.
     """
+    file.touch(mode=0o600)  # it has the rows of all organizations
     _run(url, "pg_dump", "--format=custom", f"--file={file}")
 
 

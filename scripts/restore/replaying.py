@@ -7,6 +7,7 @@ secrets, so no request is answered from the databases before the replay is done.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,10 @@ from uuid import UUID
 
 import boto3
 
+from scripts.restore.policy import policy_of
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.durations import ERASE_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
+from tenancy.rules.register import RegisteredChanges
 from tenancy.settings import Settings
 from tenancy.stores.aws.register_reader import RegisterReader
 from tenancy.stores.postgres.platform.restored import list_organization_ids
@@ -39,6 +42,7 @@ VARIABLES: Final = (
     "SIGNING_KEY_ID",
 )
 PENDING_PAUSE_SECONDS: Final = 10.0
+MAX_REPLAYS: Final = 3
 
 type Say = Callable[[str], None]
 
@@ -46,7 +50,13 @@ type Say = Callable[[str], None]
 def settings_of(stack: str, secrets_prefix: str) -> Settings:
     """Return the settings of the deployed *stack*, with the restored databases of *secrets_prefix*."""
     os.environ.setdefault("PGSSLROOTCERT", str(ROOTS))
-    return Settings.from_env(*VARIABLES, environ={**_variables(stack), "SECRETS_PREFIX": secrets_prefix})
+    return _settings_of(_configuration_of(stack), secrets_prefix)
+
+
+def find_policy(stack: str, secrets_prefix: str) -> dict[str, Any]:
+    """Return the policy of IAM that a replay on the deployed *stack* needs."""
+    configuration = _configuration_of(stack)
+    return policy_of(_settings_of(configuration, secrets_prefix), configuration["FunctionArn"])
 
 
 def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]:
@@ -57,20 +67,40 @@ def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]
     """
     settings = wiring.settings
     is_local = settings.aws_endpoint_url is not None
-    changes = RegisterReader(settings.region, settings.register_bucket, path_style=is_local).read()
-    say(
-        f"register: {len(changes.organizations)} organizations, {sum(map(len, changes.subjects.values()))} subjects, "
-        f"{sum(map(len, changes.key_ends.values()))} keys"
-    )
+    reader = RegisterReader(settings.region, settings.register_bucket, path_style=is_local)
+    done, changes, changing = _replay_until_unchanged(stores, reader, say)
+    malformed = [f"{name!r} is no entry of the register" for name in changes.malformed]
+    wrong = [*broken_logs(wiring), *malformed, *changing]
+    _report(done, wrong, say)
+    return wrong
+
+
+def _replay_until_unchanged(
+    stores: ReplayStores, reader: RegisterReader, say: Say
+) -> tuple[Replay, RegisteredChanges, list[str]]:
+    """Replay until the register has no new ends, and return all done, the entries, and what is wrong.
+
+    The API of a lost PostgreSQL that still answers may write further ones.
+    """
 
     def pause(waiting: Sequence[UUID]) -> None:
         say(f"rows that were written just before the backup: {', '.join(map(str, waiting))} wait")
         time.sleep(PENDING_PAUSE_SECONDS)
 
-    done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say, pause=pause)
-    wrong = [*broken_logs(wiring), *(f"{name!r} is no entry of the register" for name in changes.malformed)]
-    _report(done, wrong, say)
-    return wrong
+    changes, keys = reader.read(), 0
+    for _ in range(MAX_REPLAYS):
+        say(
+            f"register: {len(changes.organizations)} organizations, {sum(map(len, changes.subjects.values()))} "
+            f"subjects, {sum(map(len, changes.key_ends.values()))} keys"
+        )
+        done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say, pause=pause)
+        keys += done.keys
+        before, changes = changes, reader.read()
+        if changes.has_same_ends(before):
+            say("the register has not changed meanwhile")
+            return replace(done, keys=keys), changes, []
+        say("the register has changed meanwhile")
+    return replace(done, keys=keys), changes, ["the register still changes: close the API, and replay again"]
 
 
 def wire(settings: Settings) -> tuple[Wiring, ReplayStores]:
@@ -130,12 +160,17 @@ def _report(done: Replay, wrong: list[str], say: Say) -> None:
     )
 
 
-def _variables(stack: str) -> Mapping[str, str]:
-    """Return the variables of the deployed function, with the caller's region."""
-    make: Any = boto3.client
+def _settings_of(configuration: Mapping[str, Any], secrets_prefix: str) -> Settings:
+    """Return the settings of the configured function, with the caller's region."""
     region = boto3.Session().region_name or ""
+    variables = configuration["Environment"]["Variables"]
+    return Settings.from_env(*VARIABLES, environ={**variables, "AWS_REGION": region, "SECRETS_PREFIX": secrets_prefix})
+
+
+def _configuration_of(stack: str) -> Mapping[str, Any]:
+    """Return the configuration of the deployed function."""
+    make: Any = boto3.client
     resource = make("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=FUNCTION)
     name = resource["StackResourceDetail"]["PhysicalResourceId"]
-    configured = make("lambda").get_function_configuration(FunctionName=name)
-    variables: dict[str, str] = configured["Environment"]["Variables"]
-    return {**variables, "AWS_REGION": region}
+    configured: Mapping[str, Any] = make("lambda").get_function_configuration(FunctionName=name)
+    return configured

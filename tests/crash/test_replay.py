@@ -5,6 +5,7 @@ from itertools import count
 from uuid import UUID
 
 from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
+from tenancy.rules.erasures import ErasureJob
 from tenancy.rules.register import RegisteredChanges, ended_keys, erased_organization, erased_subject
 from tenancy.rules.tiers import Tier
 from tenancy.stores.clickhouse.platform.statistics import replace_statistics
@@ -35,6 +36,18 @@ COUNT_ENTRIES = "SELECT count(*) FROM audit_log WHERE organization_id = %s AND a
 type Restored = tuple[Provisioned, Provisioned, UUID, RegisteredChanges]
 
 
+def changes_of(erased: Provisioned, kept: Provisioned, job: ErasureJob) -> RegisteredChanges:
+    """Return the register: one organization was erased, the other one revoked a key and erased a subject."""
+    changes = RegisteredChanges()
+    for entry in (
+        erased_organization(erased.organization.id, closed_at=NOW),
+        ended_keys(kept.organization.id, [kept.write_key_id], ends_at=NOW),
+        erased_subject(job),
+    ):
+        changes.add(entry.name, entry.body)
+    return changes
+
+
 def test_crashed_replay_is_completed_by_the_next(
     platform: Platform, databases: Databases, aftermath: Aftermath
 ) -> None:
@@ -57,13 +70,7 @@ def test_crashed_replay_is_completed_by_the_next(
         with databases.platform.transaction() as conn:
             job = claim_erasure(conn, now=NOW, until=NOW)
         assert job is not None
-        changes = RegisteredChanges()
-        for entry in (
-            erased_organization(acme.organization.id, closed_at=NOW),
-            ended_keys(globex.organization.id, [globex.write_key_id], ends_at=NOW),
-            erased_subject(job),
-        ):
-            changes.add(entry.name, entry.body)
+        changes = changes_of(acme, globex, job)
         return acme, globex, erasure_id, changes
 
     for crash in crashes(begin, lambda state: run_replay(platform, databases, LATER, state[3])):

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from scripts.restore.__main__ import explain
 from scripts.restore.replaying import VARIABLES, replay_register, wire
+from tenancy.errors import UnavailableError
 from tenancy.rules.register import ended_keys, erased_organization
 from tenancy.settings import Settings
 from tenancy.stores.aws.register import Register
@@ -97,3 +101,47 @@ def test_object_that_is_no_entry_stops_no_replay(
 
     assert wrong == ["'organizations/' is no entry of the register"]
     assert column_of(databases, acme.organization.id)["status"] == "erased"
+
+
+def test_register_is_read_again_at_the_end(
+    wired: tuple[Wiring, ReplayStores], databases: Databases, register: Register, globex: Provisioned
+) -> None:
+    """The lost PostgreSQL still answers, and its API revokes a key during the replay."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.endswith("keys end again"):
+            register.put(ended_keys(globex.organization.id, [globex.write_key_id], ends_at=HOUR_AGO))
+
+    wrong = replay_register(*wired, say)
+
+    with superuser(databases) as conn:
+        [(revoked_at,)] = conn.execute("SELECT revoked_at FROM api_keys WHERE id = %s", (globex.write_key_id,))
+    assert (wrong, revoked_at is None) == ([], False)
+    assert [line for line in said if "meanwhile" in line] == [
+        "the register has changed meanwhile",
+        "the register has not changed meanwhile",
+    ]
+    assert said[-1] == "replayed: 0 organizations and 0 data subjects are erased, 1 keys have ended"
+
+
+def test_register_that_still_changes_is_wrong(wired: tuple[Wiring, ReplayStores], register: Register) -> None:
+    def say(line: str) -> None:
+        if line.endswith("keys end again"):
+            register.put(ended_keys(uuid4(), [uuid4()], ends_at=HOUR_AGO))
+
+    assert replay_register(*wired, say) == ["the register still changes: close the API, and replay again"]
+
+
+def test_error_is_printed_with_its_causes() -> None:
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "No s3:GetObject"}}, "GetObject")
+    postponed = UnavailableError("A store is unreachable.")
+    postponed.__cause__ = UnavailableError("S3 did not read.")
+    postponed.__cause__.__cause__ = denied
+
+    text = explain(postponed)
+
+    texts = [part.split(".")[0] for part in text.split(" Cause: ")]
+    assert texts[:2] == ["A store is unreachable", "S3 did not read"]
+    assert "AccessDenied" in texts[2]

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -46,3 +49,28 @@ def test_refused_write_is_unavailable(aws: AwsAccount) -> None:
 
     with pytest.raises(UnavailableError, match="404"):
         missing.put(erased_organization(ACME, closed_at=NOW))
+
+
+@pytest.mark.usefixtures("aws")
+def test_denied_write_names_the_permission() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), DenyingHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        denying = Register(AwsClient("s3", REGION, f"http://127.0.0.1:{server.server_port}"), "register")
+        try:
+            with pytest.raises(UnavailableError, match="denied s3:PutObject on /register/organizations/"):
+                denying.put(erased_organization(ACME, closed_at=NOW))
+        finally:
+            server.shutdown()
+
+
+class DenyingHandler(BaseHTTPRequestHandler):
+    """Answers as S3 does to a caller without the permission."""
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(HTTPStatus.FORBIDDEN)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass

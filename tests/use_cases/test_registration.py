@@ -124,10 +124,11 @@ def test_no_subject_is_erased_before_it_is_registered(
 
     run = run_privacy_jobs(without_s3, has_time=unlimited_time, clock=lambda: NOW)
     before = (run.postponed, erasure(databases, acme, erasure_id).status, stored_entries())
+    had_rows = SUBJECT in devices(databases, acme)
     for days in (1, 2):
         run_jobs(databases, NOW + timedelta(days=days))
 
-    assert before == (1, ErasureStatus.PENDING, {})
+    assert (before, had_rows) == ((1, ErasureStatus.PENDING, {}), True)
     assert SUBJECT not in devices(databases, acme)
     [registered] = read_register().subjects[digest_of(acme.organization.id)]
     assert (registered.id, registered.requested_at) == (erasure_id, NOW)

@@ -1,5 +1,6 @@
 """A drill in small: a backup, erasures and revocations after it, a restore, and the replay of the register."""
 
+import stat
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -70,6 +71,7 @@ def test_replay_repeats_erasures_and_revocations(
         mutate(databases, number)
     seal_audit_logs(databases.platform, now=NOW)
     backup = Backup.take(databases, tmp_path)
+    assert stat.S_IMODE(backup.file.stat().st_mode) == 0o600
     platform.delete(acme_id)
     platform.erase(acme_id)
     erasure_id = ask_erasure(databases, globex, SUBJECT, NOW)

@@ -104,6 +104,15 @@ class RegisteredChanges:
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise MalformedRegisterError(f"{name} is no entry of the register.") from error
 
+    def has_same_ends(self, other: "RegisteredChanges") -> bool:
+        """Return whether both end the same organizations and keys. A replay itself adds only data subjects."""
+        return (self.organizations, self.key_ends, self.deletions, self.undone) == (
+            other.organizations,
+            other.key_ends,
+            other.deletions,
+            other.undone,
+        )
+
     def last_deletion(self, organization: str) -> tuple[int, datetime | None]:
         """Return the generation of the last deletion, and the end of its grace period, None if it was undone.
 

@@ -103,6 +103,8 @@ class AwsClient:
             status, _ = self._send(signer, body, "PUT")
         except OSError as error:
             raise UnavailableError("S3 is unreachable.") from error
+        if status == HTTPStatus.FORBIDDEN:
+            raise UnavailableError(f"S3 denied s3:PutObject on {path}.")
         if status not in {HTTPStatus.OK, HTTPStatus.PRECONDITION_FAILED}:
             raise UnavailableError(f"S3 did not store the object: it answered with status {status}.")
         return status == HTTPStatus.OK

@@ -57,7 +57,8 @@ def _run(stores: PrivacyJobStores, begun: Sequence[UUID], clock: Callable[[], da
     """Run the due erasures, and return those of *begun* that are not finished."""
     run = run_due_erasures(stores, has_time=lambda: True, clock=clock)
     if run.postponed:
-        raise UnavailableError("A store is unreachable. Erasures of data subjects are postponed.")
+        text = "A store is unreachable. Erasures of data subjects are postponed."
+        raise UnavailableError(text) from next(iter(run.causes), None)
     with stores.platform_db.transaction() as conn:
         return list_uncovered(conn, begun)
 

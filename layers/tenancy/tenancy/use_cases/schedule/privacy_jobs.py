@@ -4,7 +4,7 @@ Each job is claimed, so that only one worker runs it at a time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tenancy.errors import UnavailableError
@@ -52,7 +52,7 @@ class PrivacyJobRun:
     """The numbers of jobs that a run has finished, expired or postponed.
 
     *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *letters_expired* are deleted
-    dead letters.
+    dead letters. *causes* are the errors of postponed erasures.
     """
 
     erasures: int = 0
@@ -60,6 +60,7 @@ class PrivacyJobRun:
     expired: int = 0
     postponed: int = 0
     letters_expired: int = 0
+    causes: list[UnavailableError] = field(default_factory=list)
 
 
 def run_privacy_jobs(
@@ -134,29 +135,49 @@ def _erase(
     has_time: Callable[[], bool],
     clock: Callable[[], datetime],
 ) -> None:
-    """Run one turn of an erasure, in dead letters and in the other stores. Neither waits for the other.
-
-    A pass does not end before the register has the erasure.
+    """Run one turn of an erasure, if the register has it.
 
     While dead letters are left, the job is due again at once: another organization has its turn first.
     """
-    is_searched, failures = False, 0
+    is_searched, failures = False, list[UnavailableError]()
     try:
         stores.register.put(erased_subject(job))
-        is_searched = erase_from_dead_letters(
-            stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, has_time=has_time, clock=clock
-        )
-    except UnavailableError:
-        failures += 1
-    try:
-        run.erasures += _erase_subject(stores, job, clock, is_last_turn=is_searched)
-    except UnavailableError:
-        failures += 1
+    except UnavailableError as error:
+        failures.append(error)
+    else:
+        is_searched = _erase_registered(stores, job, run, has_time, clock, failures)
+    run.causes += failures
     if failures:
         postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
         run.postponed += 1
     elif not is_searched:
         postpone_erasure(stores.platform_db, job, due_at=clock())
+
+
+def _erase_registered(
+    stores: PrivacyJobStores,
+    job: ErasureJob,
+    run: PrivacyJobRun,
+    has_time: Callable[[], bool],
+    clock: Callable[[], datetime],
+    failures: list[UnavailableError],
+) -> bool:
+    """Erase from dead letters and from the other stores, and return whether all dead letters were searched.
+
+    Neither waits for the other. Their errors are added to *failures*.
+    """
+    is_searched = False
+    try:
+        is_searched = erase_from_dead_letters(
+            stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, has_time=has_time, clock=clock
+        )
+    except UnavailableError as error:
+        failures.append(error)
+    try:
+        run.erasures += _erase_subject(stores, job, clock, is_last_turn=is_searched)
+    except UnavailableError as error:
+        failures.append(error)
+    return is_searched
 
 
 def _erase_subject(
