@@ -89,7 +89,7 @@ def test_erasure_removes_every_canary(
     assert leaks_in_output(output.take_lines(), used_data.canaries, [erased]) == []
 
 
-def _buckets_of_tenants(resources: dict[str, str]) -> list[str]:
+def _buckets_of_tenants(resources: Mapping[str, str]) -> list[str]:
     """Return all buckets but the register. It has digests alone, and must outlive the erasure."""
     return [reference for name, reference in resources.items() if is_bucket(name) and name != "RegisterBucket"]
 
