@@ -11,7 +11,7 @@ import boto3
 import psycopg
 import pytest
 from moto.cloudformation.models import cloudformation_backends
-from moto.rds.exceptions import InvalidDBClusterStateFault
+from moto.rds.exceptions import DBClusterNotFoundError, InvalidDBClusterStateFault
 from moto.rds.models import rds_backends
 from werkzeug.exceptions import HTTPException
 
@@ -372,10 +372,14 @@ def test_failed_deploy_takes_the_protection_back(protect: Run, status: str) -> N
     assert not is_protected()
 
 
-def test_missing_cluster_fails_without_a_second_run(protect: Run) -> None:
-    report = protect("Create", cluster="unknown")
+def test_refusal_of_postgres_is_named_by_its_sqlstate(run: Run, cluster: NewCluster) -> None:
+    cluster.execute(f"ALTER ROLE {MASTER.username} NOCREATEDB")
 
-    assert report["Status"] == "FAILED"
+    report = run()
+
+    cluster.execute(f"ALTER ROLE {MASTER.username} CREATEDB")
+    assert "PostgreSQL answered SQLSTATE 42501." in report["Reason"]
+    assert "permission denied" not in report["Reason"]
 
 
 class ThrottledError(HTTPException):
@@ -435,4 +439,17 @@ def test_wait_for_a_cluster_ends(protect: Run, monkeypatch: pytest.MonkeyPatch) 
     report = protect("Create")
 
     assert report["Status"] == "FAILED"
+    assert calls == [1]
+
+
+def test_missing_cluster_is_reported_by_its_code(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The roll-back of a first deploy deletes the log of the function."""
+    refusal = DBClusterNotFoundError("acme", "A text of AWS.")
+    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
+
+    report = protect("Create")
+
+    assert report["Status"] == "FAILED"
+    assert "ModifyDBCluster was answered DBClusterNotFound" in report["Reason"]
+    assert "A text of AWS" not in report["Reason"]
     assert calls == [1]
