@@ -15,6 +15,7 @@ from moto.rds.exceptions import DBClusterNotFoundError, InvalidDBClusterStateFau
 from moto.rds.models import rds_backends
 from werkzeug.exceptions import HTTPException
 
+from scripts.template import read_template
 from tenancy.rules.data_stores import ServerUser
 from tenancy.stores.aws import database_cluster
 from tenancy.stores.aws.secrets import (
@@ -30,7 +31,7 @@ from tenancy.stores.aws.secrets import (
 from tenancy.stores.postgres.client import Database
 from tests.aws_account import make_secret_without_value, put_secret
 from tests.free_ports import free_port
-from tests.given import REGION, STACK_NAME, AwsAccount
+from tests.given import REGION, ROOT, STACK_NAME, AwsAccount
 from tests.handlers.cloudformation import report_server, stack_request
 from tests.handlers.functions import PREFIX, Function, running
 from tests.handlers.requests import sample
@@ -311,6 +312,23 @@ def test_failed_run_writes_no_url(run: Run) -> None:
     client = boto3.client("secretsmanager", region_name=REGION)
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_secret_value(SecretId=f"{PREFIX}/{DATABASE}")
+
+
+def test_log_of_the_cluster_has_no_values_of_rows(cluster: NewCluster) -> None:
+    parameters = read_template(ROOT / "stacks/postgres.yaml")["Resources"]["Parameters"]["Properties"]["Parameters"]
+    settings = {name: str(value) for name, value in parameters.items() if name.startswith("log_")}
+
+    with closing(psycopg.connect(cluster.superuser_url, autocommit=True)) as conn:
+        for name, value in settings.items():
+            conn.execute("SELECT set_config(%s, %s, false)", (name, value))
+        conn.execute("CREATE TEMPORARY TABLE people (email text UNIQUE)")
+        conn.execute("INSERT INTO people VALUES ('anna@acme.example')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            conn.execute("INSERT INTO people VALUES ('anna@acme.example')")
+
+    log = cluster.log_file.read_text()
+    assert "people_email_key" in log
+    assert "anna@" not in log
 
 
 # -------------------------------------------------------------------------------------------------- deletion protection

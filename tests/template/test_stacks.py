@@ -226,7 +226,18 @@ def test_cluster_takes_tls_only_and_logs_no_statement() -> None:
 
     assert of_postgres("Cluster")["DBClusterParameterGroupName"] == {"Ref": "Parameters"}
     assert (parameters["rds.force_ssl"], parameters["log_statement"]) == ("1", "none")
-    assert parameters["log_min_error_statement"] == "panic"
+    assert (parameters["log_min_error_statement"], parameters["log_error_verbosity"]) == ("panic", "terse")
+
+
+def test_log_of_the_cluster_ends() -> None:
+    """RDS would make the group itself, and keep its lines for ever."""
+    cluster, log = stack_resources("postgres")["Cluster"], of_postgres("ClusterLog")
+
+    name, values = log["LogGroupName"]["Fn::Sub"]
+    assert cluster["Properties"]["EnableCloudwatchLogsExports"] == ["postgresql"]
+    assert name == f"/aws/rds/cluster/{cluster['Properties']['DBClusterIdentifier']['Fn::Sub'][0]}/postgresql"
+    assert values == cluster["Properties"]["DBClusterIdentifier"]["Fn::Sub"][1]
+    assert (cluster["DependsOn"], log["RetentionInDays"]) == ("ClusterLog", 30)
 
 
 def test_backups_last_35_days_and_a_snapshot_is_kept() -> None:
