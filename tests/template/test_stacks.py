@@ -229,6 +229,14 @@ def test_cluster_takes_tls_only_and_logs_no_statement() -> None:
     assert (parameters["log_min_error_statement"], parameters["log_error_verbosity"]) == ("panic", "terse")
 
 
+def test_cluster_can_run_the_jobs_that_certificates_rely_on() -> None:
+    """The library is loaded at a start only, so a later change would need a restart."""
+    parameters = of_postgres("Parameters")["Parameters"]
+
+    assert "pg_cron" in parameters["shared_preload_libraries"].split(",")
+    assert parameters["cron.database_name"] == "postgres"
+
+
 def test_log_of_the_cluster_ends() -> None:
     """RDS would make the group itself, and keep its lines for ever."""
     cluster, log = stack_resources("postgres")["Cluster"], of_postgres("ClusterLog")
