@@ -53,7 +53,7 @@ STACK_CHOICES: Mapping[str, list[Mapping[str, str]]] = {
     ],
     "postgres": [{"HighAvailability": "true"}, {"HighAvailability": "false"}],
     "cache": [{}],
-    "secrets": [{}],
+    "secrets": [{"KeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}, {"KeyId": ""}],
 }
 
 
@@ -174,6 +174,17 @@ def test_each_secret_that_a_function_reads_is_made() -> None:
     own = {"platform-key", "token-signing-keys", "token-public-keys"}
 
     assert read - own - {"clickhouse", "clickhouse-reader"} <= set(names_of_secrets().values())
+
+
+def test_each_secret_has_the_key_of_the_stack() -> None:
+    with_key, without_key = (decided(STACKS["secrets"], values)["Resources"] for values in STACK_CHOICES["secrets"])
+
+    keys = [each["Properties"].get("KmsKeyId") for each in with_key.values()]
+    assert keys == [{"Ref": "KeyId"}] * len(names_of_secrets())
+    assert not [name for name, each in without_key.items() if "KmsKeyId" in each["Properties"]]
+    assert RESOURCES["DataSecrets"]["Properties"]["Parameters"]["KeyId"] == {
+        "Fn::If": ["HasCustomerManagedKey", {"Ref": "DataKey"}, ""]
+    }
 
 
 def functions() -> list[str]:
