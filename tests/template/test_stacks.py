@@ -263,6 +263,7 @@ def test_backups_last_35_days_and_a_snapshot_is_kept() -> None:
     cluster = stack_resources("postgres")["Cluster"]
 
     assert cluster["Properties"]["BackupRetentionPeriod"] == 35
+    assert cluster["Properties"]["DeleteAutomatedBackups"] is False
     assert (cluster["DeletionPolicy"], cluster["UpdateReplacePolicy"]) == ("Snapshot", "Snapshot")
 
 
