@@ -201,7 +201,7 @@ def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> Non
 
 @pytest.fixture(scope="session")
 def valkey_client(servers: Servers) -> Iterator[redis.Redis]:
-    """A connection that stays open from one test to the next, because a new one takes longer than what tests do."""
+    """A connection that stays open from one test to the next, because a new one takes longer than a test."""
     with redis.Redis.from_url(servers.valkey_url) as client:
         yield client
 

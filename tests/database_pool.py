@@ -21,9 +21,9 @@ from tenancy.stores.postgres.client import Connection, Database
 from tests.given import Databases, Servers
 
 CLONE: Final = "CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY"
-# Everything of a database that is not a row: a test that changed any of it gets a database for itself. A change of a
-# catalogue's row gives it another xmin, and clones have the template's. To print definitions would take four times as
-# long.
+# The definitions of a database. A test that changes one of them gets a database of its own. A change of a row of the
+# catalogue gives the row another xmin, and clones have the xmin of the template. Printing the definitions would take
+# four times as long.
 FINGERPRINT: Final = """
     WITH ours AS (SELECT oid, xmin FROM pg_class WHERE relnamespace = 'public'::regnamespace)
     SELECT md5(concat_ws(E'\\n',

@@ -1,4 +1,4 @@
-"""A cluster of PostgreSQL as Aurora hands it over: a master user, no roles of the product, and TLS."""
+"""A cluster of PostgreSQL like a new one of Aurora: a master user, no roles of the product, and TLS."""
 
 import os
 import shutil

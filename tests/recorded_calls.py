@@ -1,7 +1,7 @@
-"""A record of the calls of AWS that functions make while tests run.
+"""A record of the AWS calls of functions while tests run.
 
 A function under test runs in the test's own process. boto3's event before each request and the connection of
-`AwsClient` tell its calls. The bridge (scripts/stack/bridge/calls.py) records those of the deployed stack.
+`AwsClient` report its calls. The bridge (scripts/stack/bridge/calls.py) records the calls of the deployed stack.
 """
 
 import re

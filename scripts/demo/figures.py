@@ -21,7 +21,7 @@ POLL_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """The number of events at each station, which must be the same at all."""
+    """The number of events at each station. All numbers must be equal."""
 
     organization: str
     sent: int

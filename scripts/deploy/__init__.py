@@ -1,1 +1,1 @@
-"""Deploy to AWS: check the parameters, print what is made and what it costs, then run ``sam deploy``."""
+"""Deploy to AWS: check the parameters, print the resources and their costs, then run ``sam deploy``."""

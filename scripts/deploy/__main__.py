@@ -70,9 +70,9 @@ def add_stage(
     """Ask for the parameters of *stage* and append it to *file*. Return the problem if that is not possible."""
     text = file.read_text(encoding="utf-8")
     if not STAGE_NAME.fullmatch(stage):
-        return f"{stage} is no name of a stage. Expected lower-case letters, digits and hyphens."
+        return f"{stage} is not a valid name of a stage. Expected lower-case letters, digits and hyphens."
     if stage in tomllib.loads(text):
-        return f"samconfig.toml has the stage {stage} already. Edit it there."
+        return f"samconfig.toml already has the stage {stage}. Edit it there."
     try:
         section = ask_section(template, stage, read=read, say=say)
     except (EOFError, KeyboardInterrupt):
@@ -88,7 +88,7 @@ def parameters_of(stage: Mapping[str, Any]) -> dict[str, str]:
 
 
 def find_problems(template: Mapping[str, Any], parameters: Mapping[str, str]) -> list[str]:
-    """Return why CloudFormation would refuse *parameters* before it changes anything."""
+    """Return the reasons for which CloudFormation would refuse *parameters* before it changes the stack."""
     unknown = sorted(set(parameters) - set(template["Parameters"]))
     return [
         *(f"template.yaml has no parameter {name}." for name in unknown),
@@ -99,7 +99,7 @@ def find_problems(template: Mapping[str, Any], parameters: Mapping[str, str]) ->
 def describe(
     root: Path, template: Mapping[str, Any], parameters: Mapping[str, str], settings: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield the lines about what a deploy makes."""
+    """Yield the lines with the resources of a deploy and their costs."""
     prices = Prices()
     resources = list(list_resources(root, transform(template, region=settings["region"]), parameters))
     yield f"deploy: stack {settings['stack_name']} in {settings['region']}: {len(resources)} resources"
@@ -109,7 +109,7 @@ def describe(
     costs = cost_month(resources, prices)
     yield from (f"  {cost.number:>3} {cost.name:<48} ${cost.dollars:>8,.2f}" for cost in costs)
     yield f"      {'total':<48} ${sum(cost.dollars for cost in costs):>8,.2f}"
-    yield "ClickHouse, the hosted zone, taxes and support are not in it."
+    yield "ClickHouse, the hosted zone, taxes and support are not included."
     yield "Traffic costs more: requests, runs, calls, logs and stored bytes. docs/scaling.md has the costs of a load."
 
 

@@ -54,7 +54,7 @@ class Decisions:
         raise ValueError(f"Expected a function of conditions, got {kind}.")
 
     def text(self, value: object) -> str:
-        """Return a value as a text. What only CloudFormation knows is its function's name.
+        """Return a value as a text. A value that only CloudFormation knows is the name of its function.
 
         A list parameter is its members with commas between them.
         """

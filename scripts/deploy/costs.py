@@ -1,4 +1,4 @@
-"""The resources of a deploy, and what AWS charges for them in a month before any traffic."""
+"""The resources of a deploy, and their costs on AWS in a month before any traffic."""
 
 import tomllib
 from collections import Counter

@@ -1,8 +1,8 @@
 """Ask for the parameters of a new stage, and add it to samconfig.toml.
 
-`sam deploy --guided` asks for each parameter of the template, and writes all answers down. Then a later release could
-not change a default. Here only the parameters in the template's groups are asked for, and only other answers than the
-default are written.
+`sam deploy --guided` asks for each parameter of the template, and writes all answers. Then a later release cannot
+change a default. This command asks only for the parameters in the template's groups. It writes only answers that differ
+from the default.
 """
 
 import re
@@ -59,7 +59,7 @@ def ask_parameters(template: Mapping[str, Any], stage: str, *, read: Read, say: 
 
 
 def ask_section(template: Mapping[str, Any], stage: str, *, read: Read, say: Say) -> str:
-    """Ask for all that a new *stage* needs, and return its section of samconfig.toml."""
+    """Ask for the values of a new *stage*, and return its section of samconfig.toml."""
     region = _ask("Region", "eu-central-1", {"AllowedPattern": REGION_NAME}, read=read, say=say)
     stack_name = _ask("Name of the stack", f"tenancy-{stage}", {"AllowedPattern": STACK_NAME}, read=read, say=say)
     answers = ask_parameters(template, stage, read=read, say=say)
@@ -68,7 +68,7 @@ def ask_section(template: Mapping[str, Any], stage: str, *, read: Read, say: Say
 
 
 def find_answer_problem(answer: str, parameter: Mapping[str, Any]) -> str | None:
-    """Return why CloudFormation or SAM CLI would refuse *answer*, or None."""
+    """Return the reason for which CloudFormation or SAM CLI would refuse *answer*, or None."""
     if set(answer) & set(' "\\'):
         return "Expected no spaces, quotes or backslashes."
     if "AllowedValues" in parameter and answer not in parameter["AllowedValues"]:

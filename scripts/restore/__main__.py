@@ -13,7 +13,7 @@ from tenancy.use_cases.deletion.erase import RowsLeftError
 
 
 def main() -> int:
-    """Run one command, and return 1 if something is wrong."""
+    """Run one command, and return 1 after a failure."""
     parser = argparse.ArgumentParser(prog="python -m scripts.restore", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     replaying = commands.add_parser("replay", help="erase and revoke again in restored databases")

@@ -1,7 +1,7 @@
 """Back up a database of the local stack under load, and restore the backup into another one.
 
-PostgreSQL: pg_dump reads one snapshot. ClickHouse: BACKUP holds the parts of the moment at which it starts. On AWS the
-snapshots of Aurora and the backups of ClickHouse take their place (docs/disaster-recovery.md).
+PostgreSQL: pg_dump reads one snapshot. ClickHouse: BACKUP has the parts that exist when it starts. On AWS the backups
+of Aurora and ClickHouse replace these (docs/disaster-recovery.md).
 """
 
 import re
@@ -41,7 +41,7 @@ def dump_postgres(url: str, file: Path) -> None:
 
 
 def restore_postgres(url: str, file: Path) -> None:
-    """Restore *file* into the empty database at the superuser's *url*, whose roles exist. All of it, or nothing.
+    """Restore *file* in one transaction into the empty database at the superuser's *url*, whose roles exist.
 
     Raises:
         BackupError: pg_restore failed.

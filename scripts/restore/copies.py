@@ -1,4 +1,4 @@
-"""The databases of the local stack, their backups, and a second stack that is made of them."""
+"""The databases of the local stack, their backups, and a second stack with the restored databases."""
 
 import json
 import os
@@ -61,7 +61,7 @@ class LocalStack:
         return ports
 
     def superuser(self) -> str:
-        """Return the URL of the database for the superuser, whom no policy hides rows from."""
+        """Return the URL of the database for the superuser, who sees all rows."""
         credentials = Credentials.load(self.directory)
         url = postgres.superuser_url(self.settings, port=self.ports[postgres.NAME], credentials=credentials)
         return urlsplit(url)._replace(path=f"/{postgres.DATABASE}").geturl()
@@ -108,7 +108,7 @@ def restore(source: LocalStack, target: LocalStack, folder: Path, name: str, say
 
 
 def replay(source: LocalStack, target: LocalStack) -> None:
-    """Replay the register of *source*, which has survived in its S3, on the databases of *target*.
+    """Replay the register in the S3 of *source* on the databases of *target*.
 
     Raises:
         subprocess.CalledProcessError: the replay failed.
@@ -128,7 +128,7 @@ def replay(source: LocalStack, target: LocalStack) -> None:
 
 
 def serve(source: LocalStack, target: LocalStack, say: Say) -> Stack:
-    """Start the API of *target* with the services of AWS that have survived: S3, KMS and the others."""
+    """Start the API of *target* with the AWS services of *source*, which were not lost: S3, KMS and the others."""
     request(f"{source.described['aws_endpoint_url']}/_stack/save", method="POST", seconds=SAVE_SECONDS)
     for name in ("state", "s3"):
         shutil.copytree(source.directory / aws.NAME / name, target.directory / aws.NAME / name, dirs_exist_ok=True)

@@ -46,7 +46,7 @@ class DrillOrganizations:
 
 
 def drill() -> list[str]:
-    """Run all steps on the stack that `make up` started, print RPO and RTO, and return what is wrong."""
+    """Run all steps on the stack that `make up` started, print RPO and RTO, and return the failures."""
     home = (ROOT / os.environ.get("STACK_DIR", ".local")).resolve()
     source, target = LocalStack(home), LocalStack(home / "drill")
     remove(target, say)
@@ -59,7 +59,7 @@ def drill() -> list[str]:
         shutil.rmtree(folder, ignore_errors=True)
     for line in wrong:
         say(f"WRONG: {line}")
-    say("FAILED" if wrong else "what was erased is erased again, what was revoked stays dead, all audit logs verify")
+    say("FAILED" if wrong else "erased data is erased again, revoked keys are refused, all audit logs verify")
     return wrong
 
 
@@ -121,7 +121,7 @@ def _revoke(stack: Stack, organization: DemoOrganization, key_id: str) -> None:
 
 
 def _check_before(target: LocalStack, given: DrillOrganizations) -> Iterator[str]:
-    """Yield what is wrong if the backup does not have the data that was erased, or if its stack serves already."""
+    """Yield a failure if the backup lacks the data that was erased after it, or if its stack already serves."""
     if answers(f"http://{target.settings.local_host}:{target.ports['api']}/v1/health", seconds=REQUEST_SECONDS):
         yield "the second stack answers before the replay"
     if not _count(target, given.erased, "") or not _count(target, given.kept, SUBJECT):
@@ -129,7 +129,7 @@ def _check_before(target: LocalStack, given: DrillOrganizations) -> Iterator[str
 
 
 def _check_after(target: LocalStack, restored: Stack, given: DrillOrganizations) -> Iterator[str]:
-    """Yield what a client finds that should not be there."""
+    """Yield the differences that a client finds."""
     kept, api = given.kept, restored.api_url
     organization = f"{api}/organizations/{given.erased.id}"
     if _count(target, given.erased, "") or refusal(lambda: call(organization, restored.platform_key)) != "erased":
@@ -147,7 +147,7 @@ def _check_after(target: LocalStack, restored: Stack, given: DrillOrganizations)
 
 
 def _count(target: LocalStack, organization: DemoOrganization, device: str) -> int:
-    """Return the number of stored events of a device, or of all devices."""
+    """Return the number of stored events of one device, or of all devices."""
     parameters = {"organization_id": organization.id, "device": device}
     with closing(connect(target.clickhouse_url())) as client:
         return int(client.query(COUNT_EVENTS, parameters=parameters).result_rows[0][0])

@@ -1,4 +1,4 @@
-"""The load of a drill: an organization that sends events and reports usage all the time."""
+"""The load of a drill: an organization that continuously sends events and reports usage."""
 
 import secrets
 import threading
@@ -34,7 +34,7 @@ def batch_of(number: int, *, devices: int = 5) -> list[dict[str, Any]]:
 
 @contextmanager
 def under_load(stack: Stack, organization: DemoOrganization) -> Iterator[None]:
-    """Write to both databases until the block ends. Refusals, such as a reached quota, end nothing."""
+    """Write to both databases until the block ends. Refusals, such as a reached quota, are ignored."""
     ended = threading.Event()
 
     def write() -> None:

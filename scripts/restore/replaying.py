@@ -1,12 +1,12 @@
 """Replay the register on restored databases, with the settings of a deployed stack and secrets of the operator.
 
-The operator puts the URLs of the restored databases into secrets with a prefix of their own. No function reads them,
-so nothing is served from these databases before the replay is done.
+The operator puts the URLs of the restored databases into secrets with a prefix of their own. No function reads these
+secrets, so no request is answered from the databases before the replay is done.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,7 @@ from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
 from tenancy.wiring import Wiring
 
 ROOTS: Final = Path(__file__).resolve().parents[2] / "layers" / "certificates" / "aws-roots.pem"
-FUNCTION: Final = "Erase"  # its variables name all that a replay needs
+FUNCTION: Final = "Erase"  # its variables name all resources of a replay
 VARIABLES: Final = (
     "BASE_DOMAIN",
     "DEAD_LETTERS_BUCKET",
@@ -50,7 +50,7 @@ def settings_of(stack: str, secrets_prefix: str) -> Settings:
 
 
 def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]:
-    """Replay the register, and return what is wrong with the audit logs of the restored databases.
+    """Replay the register, and return what is wrong with it or with the audit logs of the restored databases.
 
     Raises:
         Refusal, RowsLeftError: as for `replay`. Run it again.
@@ -62,12 +62,13 @@ def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]
         f"register: {len(changes.organizations)} organizations, {sum(map(len, changes.subjects.values()))} subjects, "
         f"{sum(map(len, changes.key_ends.values()))} keys"
     )
-    done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say)
-    while done.pending:
-        say(f"{done.pending} erasures wait for rows that were written just before the backup")
+
+    def pause(waiting: Sequence[UUID]) -> None:
+        say(f"rows that were written just before the backup: {', '.join(map(str, waiting))} wait")
         time.sleep(PENDING_PAUSE_SECONDS)
-        done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say)
-    wrong = list(broken_logs(wiring))
+
+    done = replay(stores, changes, clock=lambda: datetime.now(UTC), say=say, pause=pause)
+    wrong = [*broken_logs(wiring), *(f"{name!r} is no entry of the register" for name in changes.malformed)]
     _report(done, wrong, say)
     return wrong
 
@@ -121,7 +122,7 @@ def _logs(wiring: Wiring) -> list[UUID]:
 def _report(done: Replay, wrong: list[str], say: Say) -> None:
     for line in wrong:
         say(f"WRONG: {line}")
-    if not wrong:
+    if not any("audit log" in line for line in wrong):
         say("all audit logs verify")
     say(
         f"replayed: {done.organizations} organizations and {done.subjects} data subjects are erased, "

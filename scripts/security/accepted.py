@@ -39,7 +39,7 @@ ACCEPTED: Final = (
     ),
     Accepted(check="CKV_AWS_73", reason="Each function is traced. A trace of each refused request would cost more."),
     Accepted(
-        check="CKV_AWS_76", reason="AccessLogs needs a role of the account, which is no stack's.", file=WITHOUT_OPTIONS
+        check="CKV_AWS_76", reason="AccessLogs needs a role of the account, not of a stack.", file=WITHOUT_OPTIONS
     ),
     Accepted(check="CKV_AWS_115", reason="IngestConcurrency limits Ingest, and leaves executions for all others."),
     Accepted(
@@ -52,7 +52,7 @@ ACCEPTED: Final = (
         reason="CloudWatch has the metrics of the instances. Those of the operating system cost more.",
         resource="AWS::RDS::DBInstance.*",
     ),
-    Accepted(check="CKV_AWS_120", reason="An answer depends on the credential, so that none may be cached."),
+    Accepted(check="CKV_AWS_120", reason="An answer depends on the credential, so it must not be cached."),
     Accepted(
         check="CKV_AWS_149",
         reason="Secrets Manager encrypts with its own key without CustomerManagedKey.",

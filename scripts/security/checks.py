@@ -29,7 +29,7 @@ def check_code() -> list[str]:
 
 
 def check_secrets() -> list[str]:
-    """Run detect-secrets on all files of the repository. MADE_UP has credentials that are none."""
+    """Run detect-secrets on all files of the repository. MADE_UP has invented credentials."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
     files = [name for name in listed.splitlines() if not SKIPPED.search(name) and (ROOT / name).is_file()]
     plugins = [option for name in NOISY for option in ("--disable-plugin", name)]

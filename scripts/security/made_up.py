@@ -1,4 +1,4 @@
-"""Credentials in the repository that are none, by the files that have them: how they look, and why they are none."""
+"""Invented credentials in the repository, by file: their form, and the reason why they give no access."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

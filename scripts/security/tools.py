@@ -1,4 +1,4 @@
-"""The programs, in an environment that is locked apart: their requirements do not fit to those of the project."""
+"""The programs, in an environment with its own lock: their requirements conflict with those of the project."""
 
 import os
 import subprocess

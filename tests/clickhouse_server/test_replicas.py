@@ -1,4 +1,4 @@
-"""A replicated cluster: what one replica has written or erased, the other one has, too."""
+"""A replicated cluster: both replicas have the same rows, tombstones and migrations."""
 
 import json
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""A bootstrap of data stores that crashes at any moment is finished by the next run."""
+"""A bootstrap of data stores may crash at any moment. The next run completes it."""
 
 from collections.abc import Iterator
 

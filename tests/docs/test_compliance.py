@@ -1,4 +1,4 @@
-"""docs/compliance.md maps controls to what is there, and claims nothing else."""
+"""docs/compliance.md maps controls to code, tests and settings that exist."""
 
 import re
 from collections.abc import Iterator

@@ -35,10 +35,18 @@ def test_sessions_begin_end_and_come_back(run_console: RunConsole, acme: Organiz
     run_console("sessions", acme=acme, globex=globex)
 
 
+def test_failures_have_a_title_and_a_way_on(run_console: RunConsole, acme: Organization, globex: Organization) -> None:
+    run_console("failures", acme=acme, globex=globex)
+
+
 def test_pages_of_other_origins_cannot_use_a_session(
     run_console: RunConsole, acme: Organization, globex: Organization
 ) -> None:
     run_console("foreign", acme=acme, globex=globex)
+
+
+def test_events_are_listed_opened_and_traced(run_console: RunConsole, acme: Organization) -> None:
+    run_console("events", acme=acme)
 
 
 def test_organization_is_read_changed_and_deleted(run_console: RunConsole, acme: Organization) -> None:

@@ -157,7 +157,8 @@ def test_example_works_and_json_has_its_schema(
     assert done.code == 0, f"{example}\n{done.out}\n{done.err}"
     if "--json" not in shlex.split(example):
         return
-    out = (world.key_folder / "certificate.json").read_text() if ">" in example else done.out
+    _, _, file = example.partition(" > ")
+    out = (world.key_folder / file).read_text() if file else done.out
     documents = [json.loads(line) for line in out.splitlines()] if OUTPUTS[name].is_lines else [json.loads(out)]
     validator = jsonschema_rs.validator_for(dict(schema_of(OUTPUTS[name])))
     assert [error.message for document in documents for error in validator.iter_errors(document)] == []

@@ -83,7 +83,7 @@ def validator_of(method: str, path: str, status: str, media_type: str) -> Draft2
 
 
 def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    """Return the validator of *schema* with the components that it refers to. To compile all takes 20 times as long."""
+    """Return the validator of *schema* with its components only. Compiling all components takes 20 times as long."""
     made = strict(dict(schema))
     names = _named_components(made)
     while (further := names.union(*(_named_components(_component(name)) for name in names))) != names:

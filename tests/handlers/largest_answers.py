@@ -164,7 +164,7 @@ INSERT_OLD_KEYS = """
         UPDATE organizations SET key_rotation_days = 1 WHERE id = %(organization_id)s
     )
     INSERT INTO api_keys (id, organization_id, type, name, digest, hint, scopes, created_at, expires_at)
-    SELECT gen_random_uuid(), %(organization_id)s, 'sk', 'old', sha256(n::text::bytea), 'hint', '{}',
+    SELECT gen_random_uuid(), %(organization_id)s, 'sk', 'old', sha256(('old ' || n)::bytea), 'hint', '{}',
            now() - interval '1 year', now() + interval '1 year'
     FROM generate_series(1, %(rows)s) AS n
 """

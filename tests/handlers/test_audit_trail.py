@@ -74,7 +74,8 @@ def test_mismatch_is_in_the_callers_log_and_the_platforms(
         record, target = message["record"], targets[message["organization_id"]]
         assert (record["outcome"], record["code"], record["target"]) == ("refused", "tenant_mismatch", target)
 
-    metrics = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"_aws"' in line]
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    metrics = [line for line in lines if "TenantMismatch" in line]
 
     assert [(metric["TenantMismatch"], metric["organization_id"]) for metric in metrics] == [
         ([1.0], str(acme.organization.id))

@@ -392,7 +392,7 @@ def test_drift_is_that_of_measured_roll_ups(compliance: Function, databases: Dat
 def test_slow_statement_is_503(
     audit: Function, databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL ends a statement that waits for a lock as well, and the function lives on."""
+    """PostgreSQL also ends a statement that waits for a lock. The function continues to work."""
     monkeypatch.setattr("tenancy.use_cases.compliance.report_organization.REPORT_STATEMENT_SECONDS", 1)
     request = called_by(own_request(acme.organization.id), tenant_of(acme))
     with superuser(databases) as conn, conn.transaction():

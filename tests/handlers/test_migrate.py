@@ -314,7 +314,10 @@ def test_missing_secret_is_named(assert_stopped: Callable[..., None], secret: st
     ("url", "problem"),
     [
         ("postgresql://tenancy_owner:secret-password@{postgres}/tenancy", "user, password or database"),
-        ("postgresql://tenancy_owner:secret-password@{nowhere}/tenancy", "leads to no PostgreSQL that answers"),
+        (
+            "postgresql://tenancy_owner:secret-password@{nowhere}/tenancy",
+            "names a PostgreSQL server that did not",
+        ),
         ("postgresql://tenancy_owner:secret-password@{postgres}/tenancy?sslmode=verify-full", "valid certificate"),
         ("no URL: secret-password", "no valid URL of PostgreSQL"),
     ],
@@ -387,7 +390,7 @@ def test_unreachable_clickhouse_is_named(
 ) -> None:
     put_secret(CLICKHOUSE, f"http://tenancy:secret-password@{nowhere}/tenancy")
 
-    assert_stopped("The secret clickhouse", "leads to no ClickHouse that answers")
+    assert_stopped("The secret clickhouse", "names a ClickHouse server that did not answer")
 
 
 # ------------------------------------------------------------------------------------------------------ CloudFormation

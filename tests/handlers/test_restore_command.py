@@ -1,8 +1,10 @@
-"""The operator's replay, with the variables of a deployed stack and secrets of its own."""
+"""The operator's replay, with the variables of a deployed stack and with other secrets."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import boto3
 import pytest
 
 from scripts.restore.replaying import VARIABLES, replay_register, wire
@@ -13,7 +15,7 @@ from tenancy.stores.aws.secrets import REDIS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.restore.replay import ReplayStores
 from tenancy.wiring import Wiring
-from tests.given import REGION, STACK_NAME, AwsAccount, Databases
+from tests.given import REGION, REGISTER_BUCKET, STACK_NAME, AwsAccount, Databases
 from tests.handlers.conftest import buckets_of
 from tests.handlers.functions import BASE_DOMAIN, PREFIX, PutSecret, close_resources, superuser
 from tests.use_cases.erasing import column_of
@@ -82,3 +84,16 @@ def test_damaged_audit_log_is_named(
     [wrong] = replay_register(*wired, lambda _: None)
 
     assert str(globex.organization.id) in wrong
+
+
+def test_object_that_is_no_entry_stops_no_replay(
+    wired: tuple[Wiring, ReplayStores], databases: Databases, register: Register, acme: Provisioned
+) -> None:
+    s3: Any = boto3.client("s3", region_name=REGION)
+    s3.put_object(Bucket=REGISTER_BUCKET, Key="organizations/", Body=b"")
+    register.put(erased_organization(acme.organization.id, closed_at=HOUR_AGO))
+
+    wrong = replay_register(*wired, lambda _: None)
+
+    assert wrong == ["'organizations/' is no entry of the register"]
+    assert column_of(databases, acme.organization.id)["status"] == "erased"

@@ -38,7 +38,7 @@ CALLS: list[tuple[object, str]] = [
 
 
 class DiedError(Exception):
-    """The process ended here."""
+    """Stands for the end of the process."""
 
 
 @pytest.fixture

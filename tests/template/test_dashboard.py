@@ -16,14 +16,14 @@ SEARCHED = [
     re.search(r'MetricName="(\w+)" stack="([^"]+)"', metric[0]["expression"]) for metric in METRICS if len(metric) == 1
 ]
 OWN = [metric for metric in METRICS if metric[0] == NAMESPACE]
-# What an operator asks first, as metrics.
+# The metrics that an operator reads first.
 EXPECTED = {
     "EventsAccepted", "EventsHeld", "EventsRejected", "RequestsRefused", "EventsStored", "StorageLag", "DeadLetters",
     "CounterDrift", "StatisticsDrift", "AdmissionDegraded", "TenantMismatch", "LogInsRefused",
 }  # fmt: skip
 
 
-def test_dashboard_shows_what_an_operator_asks_first() -> None:
+def test_dashboard_shows_the_main_metrics_of_operators() -> None:
     shown = {metric[1] for metric in OWN} | {found[1] for found in SEARCHED if found}
 
     assert shown >= EXPECTED

@@ -1,4 +1,4 @@
-"""The comparison of permissions with recorded calls, on invented calls.
+"""The comparison of permissions with recorded calls, tested with invented calls.
 
 A whole run of the tests makes it on real ones.
 """

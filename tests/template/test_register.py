@@ -16,9 +16,17 @@ STATEMENTS = {
 
 
 def test_entries_outlive_every_backup() -> None:
-    [rule] = BUCKET["LifecycleConfiguration"]["Rules"]
+    rule, _ = BUCKET["LifecycleConfiguration"]["Rules"]
 
     assert timedelta(days=rule["ExpirationInDays"]) == REGISTER_RETENTION > BACKUP_RETENTION
+
+
+def test_names_expire_with_the_entries() -> None:
+    """An expired version leaves a delete marker with its name."""
+    rule, markers = BUCKET["LifecycleConfiguration"]["Rules"]
+
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert markers == {"Id": "markers", "Status": "Enabled", "ExpiredObjectDeleteMarker": True}
 
 
 def test_certificates_say_when_backups_and_entries_expire() -> None:
@@ -29,7 +37,7 @@ def test_certificates_say_when_backups_and_entries_expire() -> None:
     assert max(within.values()) > REGISTER_RETENTION
 
 
-def test_nobody_deletes_or_overwrites_an_entry() -> None:
+def test_entries_cannot_be_deleted_or_overwritten() -> None:
     deletion, write = STATEMENTS["NoDeletion"], STATEMENTS["WriteOnce"]
 
     assert (deletion["Effect"], deletion["Principal"], "Condition" in deletion) == ("Deny", "*", False)

@@ -151,8 +151,8 @@ def test_parameters_and_outputs_are_described(stack: str) -> None:
     assert [line for line in (ROOT / f"stacks/{stack}.yaml").read_text().splitlines() if len(line) > 140] == []
 
 
-def test_a_stack_without_them_names_no_resource_of_its_own_stores() -> None:
-    """The emulator would have to know their types."""
+def test_stack_with_given_stores_names_no_resource_of_its_own() -> None:
+    """The emulator does not support their types."""
     made = json.dumps(decided(transformed_template(), {}))
 
     assert not [part for part in (*MADE_TYPES, "Outputs.") if part in made]
@@ -169,7 +169,7 @@ def names_of_secrets() -> dict[str, str]:
 
 
 def test_each_secret_that_a_function_reads_is_made() -> None:
-    """Those of ClickHouse are the operator's. The stack itself makes the keys of tokens and of the platform."""
+    """The operator makes the secrets of ClickHouse. The stack itself makes the keys of tokens and of the platform."""
     read = set().union(*(secrets_with(each, "secretsmanager:GetSecretValue") for each in functions()))
     own = {"platform-key", "token-signing-keys", "token-public-keys"}
 
@@ -365,8 +365,8 @@ STAYS_AFTER_DELETION = {
 }
 
 
-def test_failed_first_deploy_is_asked_to_leave_an_empty_snapshot_only() -> None:
-    """`RetainExceptOnCreate` keeps nothing then, and `Retain` would.
+def test_failed_first_deploy_is_asked_to_leave_a_snapshot_only() -> None:
+    """`RetainExceptOnCreate` deletes resources in this case. `Retain` would keep them.
 
     AWS does not say so for a nested stack whose parent fails. docs/smoke-test.md has the check.
     """

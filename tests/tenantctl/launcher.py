@@ -30,7 +30,7 @@ STREAMS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a shell gives to a process. On a terminal it is the first of a session."""
+    """The environment that a shell gives to a process. On a terminal the process leads a session."""
 
     arguments: Sequence[str]
     folder: str

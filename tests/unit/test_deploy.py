@@ -1,4 +1,4 @@
-"""`make deploy` refuses what CloudFormation would refuse, and knows the price of each resource."""
+"""`make deploy` checks the rules that CloudFormation checks, and has the price of each resource."""
 
 import re
 import shutil
@@ -159,7 +159,7 @@ def test_stage_of_the_file_is_not_asked_again(samconfig: Path) -> None:
 
     problem = add_stage(samconfig, TEMPLATE, "production", read=lambda _: "")
 
-    assert problem == "samconfig.toml has the stage production already. Edit it there."
+    assert problem == "samconfig.toml already has the stage production. Edit it there."
     assert samconfig.read_text() == before
 
 
@@ -177,7 +177,7 @@ def test_unanswered_questions_change_nothing(samconfig: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["", "Acme", "a b", "a]", "1"])
 def test_name_of_a_stage_is_checked(samconfig: Path, stage: str) -> None:
-    assert "is no name of a stage" in str(add_stage(samconfig, TEMPLATE, stage, read=lambda _: ""))
+    assert "is not a valid name of a stage" in str(add_stage(samconfig, TEMPLATE, stage, read=lambda _: ""))
 
 
 # ------------------------------------------------------------------------------------------------------------- account

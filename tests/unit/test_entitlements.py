@@ -37,8 +37,10 @@ NO_NUMBERS: tuple[object, ...] = (True, 1.5, 1.0, "5", "", "Unlimited", [], {})
 NOT_OVERRIDABLE = {"support_level", "price_per_month"}
 TABLE = "layers/tenancy/tenancy/rules/tiers.py"
 RESOLUTION = "layers/tenancy/tenancy/rules/entitlements.py"
-# The admission script gets the limits of all tiers, and each usage plan fits the rate of a tier.
+# The admission script gets the limits of all tiers, each usage plan fits the rate of a tier, and the compliance report
+# of the platform lists the retention of each tier.
 READS_ALL_TIERS = {
+    "layers/tenancy/tenancy/gateway/documents/compliance_sections.py",
     "layers/tenancy/tenancy/stores/redis/counters.py",
     "layers/tenancy/tenancy/rules/usage_plans.py",
 }

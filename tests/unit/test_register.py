@@ -1,4 +1,4 @@
-"""The register: entries name nothing that a reader could turn back into an id or a name."""
+"""The register: a reader cannot derive an id or a name from its entries."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -18,6 +18,7 @@ from tenancy.rules.register import (
     marked_deletion,
     undone_deletion,
 )
+from tests.members import for_each
 
 ACME, GLOBEX = UUID("0a000000-0000-4000-8000-00000000000a"), UUID("0b000000-0000-4000-8000-00000000000b")
 KEY = UUID("0c000000-0000-4000-8000-00000000000c")
@@ -100,17 +101,39 @@ def test_first_end_of_a_key_counts() -> None:
     assert changes.key_ends[digest_of(ACME)] == {digest_of(ACME, KEY): NOW - timedelta(hours=1)}
 
 
-@pytest.mark.parametrize(
-    ("name", "body"),
-    [
-        ("keys", b"{}"),
-        ("keys/a/b", b"{}"),
-        ("keys/a/b", b"{"),
-        ("other/a", b"{}"),
-        ("deletions/a/x", b"{}"),
-        ("subjects/a/b", b"[]"),
-    ],
-)
+D = digest_of(ACME)
+NO_ENTRIES = [
+    ("organizations/", b""),  # a folder of the S3 console
+    ("organizations/acme", b"{}"),
+    ("keys", b"{}"),
+    (f"keys/{D}/b", b"{}"),
+    (f"keys/{D}/b", b"{"),
+    (f"keys/{D}/b", b"\xff"),
+    (f"keys/{D}/b", b"[" * 200_000),
+    (f"keys/{D}/b", b'{"ends_at": "2026-11-24T12:00:00", "keys": []}'),  # without a time zone
+    (f"other/{D}", b"{}"),
+    (f"deletions/{D}", b'{"purge_at": "2026-11-24T12:00:00Z"}'),
+    (f"deletions/{D}/x", b'{"purge_at": "2026-11-24T12:00:00Z"}'),
+    (f"deletions/{D}/2147483648", b'{"purge_at": "2026-11-24T12:00:00Z"}'),
+    (f"deletions/{D}/1", b'{"purge_at": "9999-11-24T12:00:00Z"}'),
+    (f"deletions/{D}/1/other", b"{}"),
+    (f"subjects/{D}/b", b"[]"),
+    (f"subjects/{D}/b", b'{"subject_kind": "user_id", "salt": 1}'),
+]
+
+
+@for_each(("name", "body"), NO_ENTRIES)
 def test_object_that_is_no_entry_is_named(name: str, body: bytes) -> None:
     with pytest.raises(MalformedRegisterError, match=name):
         RegisteredChanges().add(name, body)
+
+
+def test_object_that_is_no_entry_hides_no_entry() -> None:
+    changes = RegisteredChanges()
+
+    for name, body in [*NO_ENTRIES, *((entry.name, entry.body) for entry in ENTRIES)]:
+        changes.add_found(name, body)
+
+    assert changes.malformed == [name for name, _ in NO_ENTRIES]
+    assert (changes.deletions, changes.undone) == ({}, {})
+    assert changes.organizations == changes.subjects.keys() == changes.key_ends.keys() == {D}

@@ -1,11 +1,11 @@
 """Backups of the databases of a test, restored under another name, and the replay of the register on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
@@ -16,7 +16,8 @@ from tenancy.rules.register import RegisteredChanges
 from tenancy.stores.clickhouse.client import connect
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
-from tenancy.use_cases.restore.replay import Replay, ReplayStores, replay
+from tenancy.use_cases.restore.erase_subjects_again import Pause
+from tenancy.use_cases.restore.replay import Replay, ReplayStores, Say, replay
 from tests.given import Databases
 from tests.registers import read_register
 from tests.use_cases.erasing import Platform, domain_stores
@@ -83,15 +84,26 @@ def replay_stores(platform: Platform, databases: Databases) -> ReplayStores:
     return ReplayStores(erasure=stores, privacy=stores_of(databases), signer=platform.signer)
 
 
+def never_pause(waiting: Sequence[UUID]) -> None:
+    raise AssertionError(f"{waiting} wait")
+
+
 def run_replay(
-    platform: Platform, databases: Databases, now: datetime, changes: RegisteredChanges | None = None
+    platform: Platform,
+    databases: Databases,
+    now: datetime,
+    changes: RegisteredChanges | None = None,
+    *,
+    say: Say = lambda _: None,
+    pause: Pause = never_pause,
 ) -> Replay:
     """Replay *changes*, or the whole register. The rows are older than the wait for writers."""
     return replay(
         replay_stores(platform, databases),
-        changes or read_register(),
+        read_register() if changes is None else changes,
         clock=lambda: now + timedelta(seconds=1),
-        say=lambda _: None,
+        say=say,
+        pause=pause,
     )
 
 

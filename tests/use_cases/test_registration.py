@@ -1,11 +1,13 @@
-"""What is erased or ended is in the register before it is reported as done."""
+"""Erasures and ended keys are in the register before they are reported as done."""
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from tenancy.errors import UnavailableError
+from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.erasures import ErasureStatus
 from tenancy.rules.register import digest_of, ended_keys, erased_organization
 from tenancy.stores.aws.client import AwsClient
@@ -13,6 +15,7 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.register import Register
 from tenancy.use_cases.apps.delete_app import delete_app
 from tenancy.use_cases.deletion.delete import restore_organization
+from tenancy.use_cases.keys.platform_keys import create_platform_key, revoke_key_of_platform, rotate_platform_key
 from tenancy.use_cases.keys.revoke_key import revoke_key
 from tenancy.use_cases.keys.rotate_key import WantedRotation, rotate_key
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -65,7 +68,7 @@ def test_keys_of_a_deleted_app_are_registered(databases: Databases, targets: Out
     }
 
 
-def test_sweep_registers_what_a_request_could_not(
+def test_sweep_registers_a_key_after_a_failed_request(
     databases: Databases, targets: OutboxTargets, platform: Platform, unreachable: Register, acme: Provisioned
 ) -> None:
     without_s3 = replace(targets, register=unreachable)
@@ -128,3 +131,46 @@ def test_no_subject_is_erased_before_it_is_registered(
     assert SUBJECT not in devices(databases, acme)
     [registered] = read_register().subjects[digest_of(acme.organization.id)]
     assert (registered.id, registered.requested_at) == (erasure_id, NOW)
+
+
+def test_repeated_revocation_of_a_platform_key_is_registered(
+    databases: Databases, encryptor: Encryptor, register: Register, unreachable: Register
+) -> None:
+    """The first request died, or S3 was unreachable, after the commit."""
+    key_id, _ = platform_keys(databases, encryptor)
+
+    revoke_key_of_platform(databases.platform, unreachable, key_id, OPERATOR, now=NOW)
+    before = stored_entries()
+    revoke_key_of_platform(databases.platform, register, key_id, OPERATOR, now=NOW + MINUTE)
+
+    assert (before, list(stored_entries())) == ({}, [ended_keys(PLATFORM_LOG, [key_id], ends_at=NOW).name])
+
+
+def test_sweep_registers_platform_keys_that_have_ended(
+    databases: Databases, targets: OutboxTargets, platform: Platform, encryptor: Encryptor, unreachable: Register
+) -> None:
+    revoked, rotated = platform_keys(databases, encryptor)
+    revoke_key_of_platform(databases.platform, unreachable, revoked, OPERATOR, now=NOW)
+    rotate_platform_key(
+        databases.platform, encryptor, unreachable, rotated, OVERLAP, OPERATOR, idempotency_key=None, now=NOW
+    )
+
+    registered = []
+    for time in (MINUTE, OVERLAP, OVERLAP):
+        sweep(databases.platform, platform.redis, targets, now=NOW + time)
+        registered.append(set(stored_entries()))
+
+    first, second = (
+        ended_keys(PLATFORM_LOG, [revoked], ends_at=NOW).name,
+        ended_keys(PLATFORM_LOG, [rotated], ends_at=NOW + OVERLAP).name,
+    )
+    assert registered == [{first}, {first, second}, {first, second}]
+
+
+def platform_keys(databases: Databases, encryptor: Encryptor) -> tuple[UUID, UUID]:
+    """Create three platform keys, and return the first two."""
+    first, second, _ = (
+        create_platform_key(databases.platform, encryptor, name, None, OPERATOR, idempotency_key=None, now=NOW).id
+        for name in "xyz"
+    )
+    return first, second

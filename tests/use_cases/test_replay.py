@@ -1,26 +1,40 @@
-"""The replay of the register: what it does again, to whom, and after a death of its process."""
+"""The replay of the register: ended keys, erased organizations, erased subjects and sessions."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
+from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.erasures import ErasureStatus
-from tenancy.rules.register import ended_keys, erased_organization, marked_deletion, undone_deletion
+from tenancy.rules.register import (
+    ended_keys,
+    erased_organization,
+    erased_subject,
+    marked_deletion,
+    undone_deletion,
+)
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.register import Register
+from tenancy.stores.postgres.platform.erasure_jobs import claim_erasure
+from tenancy.use_cases.deletion.erase import RowsLeftError
 from tenancy.use_cases.keys.platform_keys import create_platform_key, rotate_platform_key
 from tenancy.use_cases.keys.register_platform_keys import register_platform_keys
 from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.restore.replay import replay
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import NOW, OPERATOR, REGION, REGISTER_BUCKET, Databases
 from tests.handlers.functions import superuser
-from tests.registers import stored_entries
+from tests.registers import read_register, stored_entries
 from tests.use_cases.erasing import PURGE, Platform, column_of, pending_entries
+from tests.use_cases.people import ADDRESS, People, mailed_tokens
 from tests.use_cases.privacy_jobs import ask_erasure, devices, erasure, run_jobs
-from tests.use_cases.restoring import run_replay
+from tests.use_cases.restoring import replay_stores, run_replay
 from tests.use_cases.storing import count, store
+from tests.use_cases.test_erasures import statistics, usage
 
 HOUR = timedelta(hours=1)
 SUBJECT = "device-3"
@@ -164,10 +178,15 @@ def test_organization_that_only_clickhouse_knows_is_erased(
     for organization_id in (lost, other, acme.organization.id):
         store(databases, organization_id, range(10), at=NOW)
     register.put(erased_organization(lost, closed_at=NOW))
+    said: list[str] = []
 
-    done = run_replay(platform, databases, NOW)
+    done = run_replay(platform, databases, NOW, say=said.append)
 
     assert done.organizations == 1
+    assert [line for line in said if str(lost) in line or str(other) in line] == [
+        f"{lost}: erased from ClickHouse, PostgreSQL does not know it",
+        f"{other}: has rows in ClickHouse, is not in PostgreSQL, and was never erased",
+    ]
     assert [count(databases, each) for each in (lost, other, acme.organization.id)] == [0, 10, 10]
 
 
@@ -183,10 +202,26 @@ def test_all_tokens_and_sessions_end(platform: Platform, databases: Databases, a
     assert epochs[-1] < 2**31
 
 
+def test_invitations_end(platform: Platform, databases: Databases, encryptor: Encryptor, acme: Provisioned) -> None:
+    """They may have been withdrawn or accepted after the backup."""
+    people = People(databases=databases, targets=platform.targets, encryptor=encryptor, provisioned=acme)
+    people.invite()
+    people.sweep()
+    [token] = mailed_tokens(ADDRESS)
+    people.invite("pending@acme.example")
+
+    run_replay(platform, databases, NOW)
+    people.sweep(NOW + HOUR)
+
+    with pytest.raises(UnauthenticatedError):
+        people.accept(token, now=NOW + HOUR)
+    assert mailed_tokens("pending@acme.example") == []
+
+
 def test_forgotten_subject_is_erased_again(
     platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    """The last pass deletes the digest of the subject. The register has it for longer."""
+    """The last pass deletes the digest of the subject from PostgreSQL. The register keeps it for longer."""
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
     for days in (0, 1, 31):
         run_jobs(databases, NOW + timedelta(days=days))
@@ -195,10 +230,89 @@ def test_forgotten_subject_is_erased_again(
 
     done = run_replay(platform, databases, NOW + timedelta(days=32))
 
-    assert (done.subjects, done.pending) == (1, 0)
+    assert done.subjects == 1
     assert SUBJECT not in devices(databases, acme)
     assert SUBJECT in devices(databases, globex)
-    assert erasure(databases, acme, erasure_id).status is ErasureStatus.ERASED
+    assert erasure(databases, acme, erasure_id).status is ErasureStatus.CONFIRMED
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_closed_month_loses_an_erased_subject_once(
+    platform: Platform, databases: Databases, acme: Provisioned, passes: int
+) -> None:
+    """ClickHouse alone was restored. PostgreSQL has subtracted the subject's events already."""
+    received = NOW - timedelta(days=60)
+    store(databases, acme.organization.id, range(20), at=received)
+    roll_up(databases.platform, databases.clickhouse, platform.redis, now=received + HOUR)
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    for days in (0, 1, 31)[:passes]:
+        run_jobs(databases, NOW + timedelta(days=days))
+    before, counted = erasure(databases, acme, erasure_id), usage(databases, acme)
+    store(databases, acme.organization.id, range(20), at=received)
+
+    for _ in range(2):
+        run_replay(platform, databases, NOW + timedelta(days=32))
+
+    assert SUBJECT not in devices(databases, acme)
+    assert [(events, users) for _, events, users, _ in counted] == [(18, 9)]
+    assert usage(databases, acme) == counted
+    assert [(events, users) for _, events, users in statistics(databases, acme)] == [(18, 9)]
+    after = erasure(databases, acme, erasure_id)
+    assert (after.status, after.erased_at, after.confirmed_at) == (
+        before.status,
+        before.erased_at,
+        before.confirmed_at,
+    )
+
+
+def test_rows_written_before_the_backup_are_waited_for(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned
+) -> None:
+    """Two turns of one pass erase them. The second one forgets no row of the first one."""
+    received = NOW - timedelta(days=60)
+    store(databases, acme.organization.id, range(10), at=received)
+    store(databases, acme.organization.id, range(10, 20), at=received, written=NOW + HOUR)
+    roll_up(databases.platform, databases.clickhouse, platform.redis, now=received + HOUR)
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    now, waited = NOW, list[Sequence[UUID]]()
+
+    def pause(waiting: Sequence[UUID]) -> None:
+        nonlocal now
+        waited.append(waiting)
+        now += 2 * HOUR
+
+    with databases.platform.transaction() as conn:
+        job = claim_erasure(conn, now=NOW, until=NOW)
+    assert job is not None
+    register.put(erased_subject(job))
+    stores = replay_stores(platform, databases)
+    replay(stores, read_register(), clock=lambda: now, say=lambda _: None, pause=pause)
+
+    assert waited == [[erasure_id]]
+    assert SUBJECT not in devices(databases, acme)
+    assert [(events, users) for _, events, users, _ in usage(databases, acme)] == [(18, 9)]
+
+
+def test_subject_whose_rows_stay_is_named(
+    platform: Platform, databases: Databases, register: Register, acme: Provisioned
+) -> None:
+    """A restored part may skip a DELETE."""
+    store(databases, acme.organization.id, range(10), at=NOW, written=NOW + timedelta(days=900))
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    now = NOW
+
+    def pause(_: Sequence[UUID]) -> None:
+        nonlocal now
+        now += HOUR
+
+    with databases.platform.transaction() as conn:
+        job = claim_erasure(conn, now=NOW, until=NOW)
+    assert job is not None
+    register.put(erased_subject(job))
+
+    stores = replay_stores(platform, databases)
+    with pytest.raises(RowsLeftError, match=f"clickhouse/events .*{erasure_id}"):
+        replay(stores, read_register(), clock=lambda: now, say=lambda _: None, pause=pause)
 
 
 def test_hourly_run_registers_platform_keys(

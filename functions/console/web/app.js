@@ -1,14 +1,15 @@
 /** Starts the console, and shows the page that the URL names. */
 
-import { OfflineError, onExpiry, SignedOutError } from "./api.js";
+import { ApiError, OfflineError, onExpiry, SignedOutError } from "./api.js";
 import { currentBrand, readBrand, readOwnBrand } from "./brand.js";
-import { toast } from "./components/toast.js";
+import { liveRegions, toast } from "./components/toast.js";
 import { failure, skeleton } from "./components/states.js";
 import { askToSignIn, buildDoor } from "./doors.js";
-import { fill } from "./dom.js";
+import { fill, h } from "./dom.js";
+import { keepFocus } from "./focus.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
 import { takeMailedToken } from "./mailed_token.js";
-import { isPublicPage, loadPage, missingPermission } from "./pages.js";
+import { isPublicPage, listEntries, loadPage, missingPermission } from "./pages.js";
 import { currentPlace, goBackTo, goTo, keepAddress, watchPlaces } from "./router.js";
 import { currentMember, findSession, forget, isNamed, namedOrganization, onSignOutElsewhere, signOut } from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
@@ -43,9 +44,8 @@ async function show(place) {
   } catch (error) {
     if (signal.aborted || error instanceof StaleFileError) return;
     if (error instanceof SignedOutError) return askAtTheDoor();
-    const again = async () => show(place);
-    fill(shown.frame?.element.isConnected ? shown.frame.main : app, failure(error, "the page", again));
-    if (!(error instanceof OfflineError)) console.error(error);
+    showTrouble(failure(error, "the page", async () => show(place)));
+    if (!(error instanceof ApiError || error instanceof OfflineError)) console.error(error);
   }
 }
 
@@ -55,7 +55,10 @@ async function show(place) {
  */
 async function hasSession(place) {
   const me = currentMember();
-  if (me && !isNamed(me)) forget(); // the URL is of a session before
+  if (me && !isNamed(me)) {
+    forget(); // the URL is of a session before
+    shown.frame = null;
+  }
   if (currentMember() ?? (await findSession())) return currentPlace().page === place.page;
   askAtTheDoor();
   return false;
@@ -71,7 +74,7 @@ async function isSignedInAt({ page }) {
 }
 
 /**
- * Take tokens and codes out of the URL before anything else: none stays in the history while files are loaded.
+ * Remove tokens and codes from the URL first, so that the history has none while files are loaded.
  * @param {Place} place
  */
 function takeOneTimeValues({ page }) {
@@ -135,9 +138,23 @@ async function importPage(name) {
   } catch (error) {
     const text = "The console may have a new version, or the network may be down. Saved changes are kept.";
     const state = fullState("The page could not be loaded", text, "Load it again", () => location.reload());
-    fill(shown.frame?.element.isConnected ? shown.frame.main : app, state);
+    showTrouble(state);
     throw new StaleFileError(String(error));
   }
+}
+
+/**
+ * Show a failure in place of a page, with the title that each page has. Without a session it is the whole document.
+ * @param {HTMLElement} state
+ */
+function showTrouble(state) {
+  if (shown.frame?.element.isConnected) {
+    const title = listEntries().find(({ name }) => name === currentPlace().page)?.title ?? "Console";
+    const heading = h("h1", { tabindex: "-1" }, title);
+    fill(shown.frame.main, h("div", { class: "page-head" }, heading), state);
+    return entitle(title, heading);
+  }
+  keepFocus(app, () => fill(app, h("main", { id: "main", class: "alone" }, h("h1", {}, "Console"), state), ...liveRegions()));
 }
 
 /**

@@ -18,7 +18,7 @@
 
 const SECOND_MS = 1_000;
 export const DAY_SECONDS = 86_400;
-/** A quota that is further away would press the other lines to the ground. */
+/** A quota that is further away would flatten the other lines. */
 const MOST_ABOVE = 4;
 
 /**

@@ -25,14 +25,6 @@ export function checkContrast(color) {
 }
 
 /**
- * Return a ratio in words: "4.48:1".
- * @param {number} ratio
- */
-export function ratioText(ratio) {
-  return `${ratio.toFixed(2)}:1`;
-}
-
-/**
  * @param {string} color
  * @param {string} surface
  * @param {string} subject

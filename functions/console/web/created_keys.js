@@ -14,6 +14,14 @@ export function createdWriteKey() {
   return created?.key ?? null;
 }
 
+/**
+ * Forget a key that was revoked.
+ * @param {string} id
+ */
+export function forgetCreatedKey(id) {
+  if (created?.id === id) created = null;
+}
+
 /** Forget the key when another session begins, or this one ends. */
 export function forgetCreatedKeys() {
   created = null;

@@ -63,8 +63,8 @@ export function pageLink(page, text, query = {}) {
 }
 
 /**
- * Ask to sign in when a session has ended. The page stays. Another tab may sign in, too: all share the cookie. Resolves
- * to whether there is a session of the same member again.
+ * Ask to sign in when a session has ended. The page stays. Another tab may sign in, too, because all tabs share the
+ * cookie. Resolves to whether there is a session of the same member again.
  */
 export async function askToSignIn() {
   const me = currentMember();
@@ -85,11 +85,11 @@ export async function askToSignIn() {
       }
       const isSame = (await readMember())?.id === me.id;
       dialog.close(isSame ? SIGNED_IN : "");
-      if (!isSame) location.reload(); // nothing of this page goes out in the name of another member
+      if (!isSame) location.reload(); // this page must not act as another member
     },
   });
   const leave = h("a", { href: addressOf("sign-in", { next: keepAddress() }) }, "Leave this page");
-  const goOn = h("p", { class: "hint" }, "After that, this page goes on by itself. If you leave it instead, what you have entered is lost.");
+  const goOn = h("p", { class: "hint" }, "After that, this page continues. If you leave this page instead, your entries are lost.");
   const ways = h("div", { class: "row" }, elsewhere, leave);
   const dialog = openDialog({
     title: "Your session has ended",

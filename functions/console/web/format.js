@@ -3,6 +3,7 @@
 const BYTE_NAMES = ["B", "KiB", "MiB", "GiB", "TiB"];
 const STEP = 1024;
 const DAY_MS = 86_400_000;
+const SECOND_MS = 1_000;
 const MOST_DIGITS = 6; // behind the decimal point, of amounts of money
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const SPANS = [
@@ -14,8 +15,9 @@ const SPANS = [
 
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-/** Cut off, not rounded: 99.6 % is not all. */
+/** Cut off, not rounded: 99.6 % is shown as 99 %. */
 const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0, roundingMode: "trunc" });
+const ratio = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const size = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const dayOfUtc = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", timeZone: "UTC" });
 const longDayOfUtc = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeZone: "UTC" });
@@ -40,6 +42,22 @@ export function formatShort(value) {
 /** @param {number} part 1 is all */
 export function formatShare(part) {
   return share.format(part);
+}
+
+/**
+ * Return a ratio to one as "4.48:1".
+ * @param {number} value
+ */
+export function formatRatio(value) {
+  return `${ratio.format(value)}:1`;
+}
+
+/**
+ * Return the number of a UTC day in its month.
+ * @param {number} seconds since 1970
+ */
+export function formatDayNumber(seconds) {
+  return whole.format(new Date(seconds * SECOND_MS).getUTCDate());
 }
 
 /** @param {number} bytes */

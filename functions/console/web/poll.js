@@ -9,8 +9,8 @@ const SECOND_MS = 1_000;
 const tab = { questions: /** @type {Question[]} */ ([]), nextAt: 0, timer: 0, isAsking: false };
 
 /**
- * Run *ask* now, and again every five seconds, until *signal*. Several questions take turns. It rests while the tab is
- * hidden, and after a refusal as long as the API says. What the API or the network refuses is asked again.
+ * Run *ask* now, and again every five seconds, until *signal*. Several questions take turns. They pause while the tab
+ * is hidden, and after a refusal for the time that the API gives. A question that fails is repeated.
  * @param {() => Promise<void>} ask
  * @param {AbortSignal} signal
  * @param {number} [askedAt] the time at which it was asked elsewhere, in milliseconds
@@ -27,7 +27,7 @@ export function poll(ask, signal, askedAt = 0) {
   void turn();
 }
 
-/** Ask the question that has waited longest, if it is time. Else set the timer. */
+/** Ask the question that has waited longest, if it is due. Else set the timer. */
 async function turn() {
   clearTimeout(tab.timer);
   const [question] = tab.questions.toSorted((one, other) => one.askedAt - other.askedAt);

@@ -75,6 +75,7 @@ export async function signIn({ email, password, organization }) {
  */
 export async function begin(path, body) {
   await inTurn(async (signal) => useTokens(await request("POST", path, { isPublic: true, body, signal })));
+  session.me = null; // until readMember has the member of this session
   channel?.postMessage(SIGNED_IN);
 }
 

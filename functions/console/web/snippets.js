@@ -45,6 +45,37 @@ analytics.track({ userId: "user-1", event: "${EVENT}" });
 await analytics.closeAndFlush();`,
   },
   {
+    id: "node-predecessor",
+    title: "Node (analytics-node)",
+    install: "npm install analytics-node",
+    code: (host, key) => `import Analytics from "analytics-node";
+
+const analytics = new Analytics("${key}", { host: "${host}", path: "/v1/batch" });
+analytics.track({ userId: "user-1", event: "${EVENT}" });
+await analytics.flush();`,
+  },
+  {
+    id: "rudderstack-node",
+    title: "RudderStack Node",
+    install: "npm install @rudderstack/rudder-sdk-node",
+    code: (host, key) => `import Analytics from "@rudderstack/rudder-sdk-node";
+
+const analytics = new Analytics("${key}", { dataPlaneUrl: "${host}" });
+analytics.track({ userId: "user-1", event: "${EVENT}" });
+await analytics.flush();`,
+  },
+  {
+    id: "rudderstack-python",
+    title: "RudderStack Python",
+    install: "pip install rudder-sdk-python",
+    code: (host, key) => `import rudderstack.analytics as analytics
+
+analytics.write_key = "${key}"
+analytics.dataPlaneUrl = "${host}"
+analytics.track("user-1", "${EVENT}")
+analytics.shutdown()`,
+  },
+  {
     id: "python",
     title: "Python",
     install: "pip install segment-analytics-python",

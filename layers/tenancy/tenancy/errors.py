@@ -404,7 +404,7 @@ class AwsCallError(Exception):
 class DeploymentError(Exception):
     """A deploy cannot go on.
 
-    CloudFormation shows the text, so it has no secret and says what to do.
+    CloudFormation shows the text. So it has no secret, and names the next step.
     """
 
 

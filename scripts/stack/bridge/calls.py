@@ -1,7 +1,7 @@
 """The calls of functions, as AWS CloudTrail records them, for a comparison with the permissions of their roles.
 
 MiniStack gives all functions the same credentials. Here the access key of a function is its name. `GET /_stack/calls`
-returns who needed which permission since the last `DELETE`.
+returns the permissions that each function needed since the last `DELETE`.
 """
 
 # ruff: noqa: ANN401 - MiniStack has no types

@@ -64,7 +64,7 @@ def parse_signed(method: str, url: str, headers: Mapping[str, str], body: bytes)
 def permissions_of(request: SignedRequest) -> Iterator[Permission]:
     """Yield action and resource of each permission that *request* needs.
 
-    Of a request that this module does not know the action is its method and path, which no policy allows.
+    The action of an unknown request is its method and path, which no policy allows.
     """
     known = OF_SERVICE.get(request.service)
     if known is None or (request.service in MEMBERS and not request.target):

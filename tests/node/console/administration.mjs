@@ -1,7 +1,7 @@
 // Domains, sign-on and audit: a domain goes live, a record differs, a provider is connected, the chain is verified.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { call, consoleOf, inspect, run, signIn, tabTo, until } from "./harness.mjs";
+import { call, consoleOf, inspect, inspectDialog, run, signIn, tabTo, until } from "./harness.mjs";
 
 await run(async ({ given, open }) => {
   const { acme, globex } = given;
@@ -18,9 +18,11 @@ await run(async ({ given, open }) => {
   await tabTo(page, "button", "Add domain");
   await page.keyboard.press("Enter");
   const add = page.getByRole("dialog", { name: "Add domain" });
+  await inspectDialog(page, "add-domain");
   await page.keyboard.type("co.uk");
   await page.keyboard.press("Enter");
   await add.locator(".fault:visible").waitFor();
+  await inspectDialog(page, "add-domain-refused");
   await add.getByLabel("Domain").fill(given.domains.differs);
   await page.keyboard.press("Enter");
   const differs = page.getByRole("region", { name: given.domains.differs });
@@ -51,6 +53,7 @@ await run(async ({ given, open }) => {
   await inspect(page, "domains-live");
   await live.getByRole("button", { name: /^Remove/ }).click();
   const remove = page.getByRole("dialog", { name: "Remove domain" });
+  await inspectDialog(page, "remove-domain");
   await remove.getByLabel(`Type the name: ${given.domains.live}`).fill(given.domains.live);
   await remove.getByRole("button", { name: "Remove domain" }).click();
   await live.getByText("Being removed").waitFor();
@@ -77,10 +80,18 @@ await run(async ({ given, open }) => {
   const connection = page.getByRole("region", { name: "Connection" });
   await connection.getByText("Passwords work beside it").waitFor();
   await connection.getByText("Analyst").waitFor();
+  await page.getByRole("button", { name: "Change the connection" }).click();
+  await inspectDialog(page, "change-connection");
+  await page.keyboard.press("Escape");
 
   // An e-mail domain, whose record is there, and one without a record.
   await page.getByRole("button", { name: "Add e-mail domain" }).click();
   const claim = page.getByRole("dialog", { name: "Add e-mail domain" });
+  await inspectDialog(page, "add-email-domain");
+  await claim.getByLabel("Domain").fill("co.uk");
+  await claim.getByRole("button", { name: "Add e-mail domain" }).click();
+  await claim.locator(".fault:visible").waitFor();
+  await inspectDialog(page, "add-email-domain-refused");
   await claim.getByLabel("Domain").fill(given.domains.differs);
   await claim.getByRole("button", { name: "Add e-mail domain" }).click();
   await page.getByRole("button", { name: `Verify ${given.domains.differs}` }).click();
@@ -90,6 +101,7 @@ await run(async ({ given, open }) => {
   await inspect(page, "sign-on");
   await page.getByRole("button", { name: "Remove the connection" }).click();
   const end = page.getByRole("dialog", { name: "Remove connection" });
+  await inspectDialog(page, "remove-connection");
   await end.getByLabel("Type the name: SAML 2.0").fill("SAML 2.0");
   await end.getByRole("button", { name: "Remove connection" }).click();
   await page.getByText("No connection yet").waitFor();
@@ -111,6 +123,13 @@ await run(async ({ given, open }) => {
   await details.getByText("Number in the chain").waitFor();
   await details.getByRole("button", { name: "Close the entry" }).press("Escape");
   await details.waitFor({ state: "hidden" });
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /custom_domain.claimed$/);
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByText("Number in the chain").waitFor();
+  await inspectDialog(page, "audit-dialog");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.match(await page.evaluate(() => document.activeElement.textContent), /custom_domain.claimed$/);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save as CSV" }).click()]);
   const lines = (await readFile(await download.path(), "utf8")).trim().split(/\r?\n/);

@@ -22,7 +22,7 @@ await run(async ({ given, open }) => {
   const older = page.getByRole("button", { name: "Show older entries" });
   await until(async () => (await openers.count()) === PAGE_ROWS);
 
-  // What is shown stays if older entries cannot be loaded, and the next press asks for them again.
+  // The shown entries stay if older ones cannot be loaded. The next press requests them again.
   await page.route(OLDER, (route) => route.fulfill({ status: 500, json: PROBLEM }));
   await older.press("Enter");
   await page.getByText("Not loaded: Internal Server Error").waitFor();
@@ -32,7 +32,7 @@ await run(async ({ given, open }) => {
   await until(async () => (await openers.count()) > PAGE_ROWS);
   assert.ok(await openers.nth(PAGE_ROWS).evaluate((element) => element === document.activeElement));
 
-  // The link of an older entry opens it. One that is not there is said.
+  // The link of an older entry opens it. A message names a missing entry.
   await openers.nth(PAGE_ROWS + 5).press("Enter");
   const details = page.getByRole("region", { name: "The entry" });
   await details.getByText("Number in the chain").waitFor();
@@ -40,5 +40,5 @@ await run(async ({ given, open }) => {
   await details.getByText("Number in the chain").waitFor();
   assert.equal(await page.locator("tr.opened").count(), 1);
   await page.goto(`${consoleOf(given, globex)}audit?entry=00000000-0000-4000-8000-000000000000`);
-  await page.getByText(/^The entry is not among the newest \d+ that fit the filters\.$/).waitFor();
+  await page.getByText(/^The entry is not among the newest \d+ that match the filters\.$/).waitFor();
 });

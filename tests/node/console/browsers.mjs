@@ -13,7 +13,7 @@ await run(async ({ given, open }) => {
   await readInArabic(given, open);
 });
 
-// With motion, none is long and none is endless: first event, dialogs, menus and messages.
+// With motion enabled, motions are short and end: first event, dialogs, menus and messages.
 async function move(given, open) {
   const { acme } = given;
   const page = await open(acme, "usage", { reducedMotion: "no-preference" });
@@ -64,7 +64,8 @@ function plain(text) {
   return text.replaceAll(/[\s\u200e\u200f]+/gu, " ");
 }
 
-// A hidden tab asks nothing, and one that is seen again asks at once. Headless Chromium hides no tab: the page is told so.
+// A hidden tab sends no requests. A tab that is shown again sends one at once. Headless Chromium cannot hide a tab, so
+// the test sets the state of the page.
 async function hide(page) {
   const asked = [];
   page.on("request", (request) => EVENTS.test(request.url()) && asked.push(request.url()));

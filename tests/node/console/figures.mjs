@@ -1,6 +1,6 @@
 // Figures of a browser in German, far from UTC: numbers, money, days, and the lines of the chart.
 import assert from "node:assert/strict";
-import { call, consoleOf, run, signIn, until } from "./harness.mjs";
+import { call, consoleOf, inspect, run, signIn, until } from "./harness.mjs";
 
 const COUNT = 3;
 
@@ -26,7 +26,7 @@ await run(async ({ given, open }) => {
     return (await page.locator(".uplot").count()) > 0;
   });
 
-  // A quota far above the use is named, and no line is promised.
+  // A quota far above the use is named, and the legend has no line for it.
   await page.getByText("The quota of 1.000.000 is above the chart.").waitFor();
   assert.equal(await page.locator(".key-quota").count(), 0);
   assert.equal(await page.locator(".key-projection").count(), 1);
@@ -51,10 +51,18 @@ await run(async ({ given, open }) => {
   await page.getByRole("link", { name: "Events" }).click();
   await page.getByRole("cell", { name: /^1\.234,50\s€$/ }).first().waitFor();
 
-  // The chart's file is gone after a release: the table is there.
+  // After a release the chart's file is missing. The table is shown.
   await page.route("**/console/uplot-*.js", (route) => route.fulfill({ status: 404 }));
   await page.goto(`${consoleOf(given, acme)}usage`);
-  await page.getByText("The chart could not be loaded. The table below has the same.").waitFor();
+  await page.getByText("The chart could not be loaded. The table below has the same numbers.").waitFor();
+  await inspect(page, "chart-missing", "main");
   await page.getByText("The same as a table").click();
   await page.getByRole("table", { name: "Events of each day" }).waitFor();
+
+  // A time as seen from now stays true.
+  await page.clock.install();
+  await page.goto(`${consoleOf(given, acme)}members`);
+  await page.locator("time[data-relative]").filter({ hasText: /Sekunde|jetzt/ }).first().waitFor();
+  await page.clock.fastForward(5 * 60_000);
+  await page.locator("time[data-relative]").filter({ hasText: "vor 5 Minuten" }).first().waitFor();
 });

@@ -50,12 +50,17 @@ await run(async ({ given, open }) => {
   await page.getByRole("rowheader", { name: /Web shop/ }).waitFor({ state: "detached" });
   await focused(page, "Keys");
 
+  // A revoked key is in no snippet.
+  await page.getByRole("link", { name: "Usage" }).click();
+  await page.getByRole("button", { name: "Create a write key" }).waitFor();
+  await page.getByRole("link", { name: "Keys" }).click();
+  await page.getByRole("rowheader", { name: /First secret key/ }).waitFor();
+
   // Retry: the button goes, and comes.
   const keys = "**/v1/keys";
   await page.route(keys, (route) => route.fulfill({ status: 500, json: PROBLEM }));
   await page.reload();
-  await page.getByRole("button", { name: "Retry" }).press("Enter");
-  await page.waitForResponse(keys);
+  await Promise.all([page.waitForResponse(keys), page.getByRole("button", { name: "Retry" }).press("Enter")]);
   await focused(page, /^Retry/);
   await page.unroute(keys);
   await page.keyboard.press("Enter");
@@ -84,8 +89,13 @@ await run(async ({ given, open }) => {
     await fetch(`${given.api_url}/keys`, { method: "POST", headers, body: route.request().postData() });
     await route.abort(); // the key is there, and its answer is lost
   });
-  await create.press("Enter");
-  await page.getByText("The server cannot be reached.").waitFor();
+  for (let failed = 1; failed <= 2; failed += 1) {
+    const asked = page.waitForEvent("requestfailed");
+    await create.press("Enter");
+    await asked;
+    await page.getByRole("alert").getByText("The server cannot be reached.").waitFor();
+  }
+  assert.equal(await page.getByText("The server cannot be reached.").count(), 1);
   await page.unroute(keys);
   await create.press("Enter");
   await focused(page, /^Copy the key/);

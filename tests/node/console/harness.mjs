@@ -24,7 +24,7 @@ const AXE = readFileSync(join(import.meta.dirname, "..", "node_modules", "axe-co
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 320, height: 640 };
-// From one to the next, one thing changes.
+// Neighbors differ in one setting.
 const INSPECTIONS = [
   [WIDE, "light"],
   [WIDE, "dark"],
@@ -96,7 +96,13 @@ export async function inspect(page, name, part = "html") {
   await turn(page, WIDE, "light");
 }
 
-// Gives the page another size or look. What is the same already costs nothing.
+// Checks the dialog that is open, where a scenario has opened it.
+export async function inspectDialog(page, name) {
+  await page.locator("dialog[open]").last().waitFor();
+  await inspect(page, name, "dialog[open]");
+}
+
+// Gives the page another size or look, if it differs.
 async function turn(page, size, look) {
   const { width, height } = page.viewportSize();
   if (width !== size.width || height !== size.height) await page.setViewportSize(size);

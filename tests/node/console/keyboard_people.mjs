@@ -29,7 +29,8 @@ await run(async ({ given, open }) => {
   await page.reload();
   await press("combobox", `Role of ${NAME}`, "ArrowUp");
   await press("button", "Change the role");
-  await until(async () => (await page.getByLabel(`Role of ${NAME}`).inputValue()) === "analyst");
+  await page.getByText(`${NAME} is Analyst.`).waitFor();
+  await page.getByRole("button", { name: "Change the role" }).waitFor({ state: "hidden" }); // with the list's new rows
   await choose(`Actions for ${NAME}`, "Disable the member");
   await confirm("Disable the member");
   await page.getByRole("cell", { name: "Disabled" }).waitFor();

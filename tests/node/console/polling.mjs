@@ -17,7 +17,7 @@ await run(async ({ given, open }) => {
   assert.equal((await sendEvents(given, acme.write_key, 1)).status, 200);
 
   // Five tabs on Privacy, each with two lists that wait.
-  // Their time stands still until `minute` lets it pass, so a slow machine changes no count.
+  // Their clocks stop until `minute` advances them, so a slow machine changes no count.
   await first.context().clock.install();
   await first.context().clock.pauseAt(Date.now() + STEP_MS);
   const tabs = [first, ...(await Promise.all(Array.from({ length: MEMBERS - 1 }, () => first.context().newPage())))];
@@ -38,6 +38,20 @@ await run(async ({ given, open }) => {
   await minute(first, [events]);
   const polled = events.paths.filter(({ isPolled }) => isPolled);
   assert.ok(polled.length > 0 && polled.length <= MOST_A_MINUTE, `${polled.length} requests`);
+
+  // Domains: one request at a time, and none before the API takes requests again.
+  const overrides = { overrides: { white_label: true } };
+  assert.equal((await call(given, "PATCH", `/organizations/${acme.id}`, given.platform_key, overrides)).status, 200);
+  const domain = `www.${acme.subdomain}.com`;
+  const login = { organization: acme.subdomain, email: acme.admin_email, password: acme.admin_password };
+  const admin = (await call(given, "POST", "/auth/token", null, login)).document.access_token;
+  assert.equal((await call(given, "POST", "/domains", admin, { domain })).status, 201);
+  assert.equal((await call(given, "POST", `/domains/${domain}/verify`, admin)).status, 200);
+  const domains = await visit(given, first, "domains", domain);
+  const refused = { status: THROTTLED, detail: "Too many requests.", code: "rate_limited", retry_after: 3_600 };
+  await first.route("**/v1/domains", (route) => route.fulfill({ status: THROTTLED, json: refused }));
+  await minute(first, [domains]);
+  assert.deepEqual(domains.paths.filter(({ isPolled }) => isPolled).map(({ path }) => path), ["/v1/domains"]);
   return { all };
 });
 

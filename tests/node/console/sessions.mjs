@@ -1,7 +1,8 @@
 // Sessions: sign in, come back, reset, invite, expire, sign out; roles.
 import assert from "node:assert/strict";
-import { call, consoleOf, inspect, mailedToken, run, signIn } from "./harness.mjs";
+import { call, consoleOf, inspect, inspectDialog, mailedToken, run, signIn } from "./harness.mjs";
 
+const PROBLEM = { detail: "Service Unavailable", code: "unavailable", request_id: "r-42" };
 const PASSWORD = "seventeen purple bicycles";
 
 await run(async ({ given, open, browser }) => {
@@ -25,7 +26,7 @@ await run(async ({ given, open, browser }) => {
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   assert.equal(await page.getByLabel("Organization").inputValue(), globex.subdomain);
 
-  // Only pages of members are gone back to, and the organization stays that of the session.
+  // A sign-in returns only to pages of members. The organization of the session stays.
   for (const next of ["http://[", "sign-in?next=keys", "constructor", "a/b/keys", `keys?organization=${globex.subdomain}`]) {
     await page.goto(`${consoleOf(given, null)}sign-in?organization=${acme.subdomain}&next=${encodeURIComponent(next)}`);
     const title = next.startsWith("keys") ? "Keys" : "Usage";
@@ -96,10 +97,12 @@ await run(async ({ given, open, browser }) => {
   await page.goBack();
   await page.waitForURL(/usage/);
   await once.getByRole("button", { name: "Copy the key" }).waitFor();
+  await inspectDialog(page, "new-key-over-another-page");
   await tab.evaluate(() => new BroadcastChannel("console-session").postMessage("signed-out"));
   await page.waitForURL(/sign-in/);
   await once.getByLabel("I have stored it").check();
   await once.getByRole("button", { name: "Done" }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "H1"); // the button that opened it is gone
   await tab.close();
   await page.goto(`${consoleOf(given, null)}keys?organization=${acme.subdomain}`);
   await page.getByRole("rowheader", { name: /Stays/ }).waitFor();
@@ -122,8 +125,10 @@ await run(async ({ given, open, browser }) => {
   await inspect(viewer, "accept");
   await viewer.getByLabel("Name").fill("Vera Viewer");
   await viewer.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  let asked = 0;
+  await viewer.route("**/v1/me", (route) => ((asked += 1) === 1 ? route.fulfill({ status: 500, json: PROBLEM }) : route.continue()));
   await viewer.getByRole("button", { name: "Accept the invitation" }).click();
-  await viewer.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
+  await viewer.getByRole("heading", { name: "Usage", level: 1 }).waitFor(); // though its member was not found at once
   await viewer.getByRole("region", { name: "Events", exact: true }).waitFor();
   assert.equal(await viewer.getByRole("link", { name: "Keys" }).count(), 0);
   await viewer.goto(`${consoleOf(given, acme)}keys`);

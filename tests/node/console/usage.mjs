@@ -23,6 +23,7 @@ await run(async ({ given, open }) => {
   await page.evaluate(() => (window.isSameLoad = true)); // a reload forgets it
   assert.equal((await sendEvents(given, key, 1)).status, 200);
   await page.getByText("Your first event is here.").waitFor();
+  await inspect(page, "first-event-arrived", "main");
   assert.equal(await page.evaluate(() => window.isSameLoad), true);
 
   // The month, with a quota that is nearly used.

@@ -1,4 +1,4 @@
-// The parts of harness.mjs that watch a page: its faults, its requests, and what moves.
+// The parts of harness.mjs that watch a page: its faults, its requests and its motions.
 import { setTimeout as sleep } from "node:timers/promises";
 
 export const PATIENCE_MS = 30_000; // only a failure waits so long
@@ -43,13 +43,13 @@ export function noteMotions() {
   for (const type of ["animationstart", "transitionrun"]) document.addEventListener(type, note, true);
 }
 
-// Returns the motions of the page since it was loaded that began while it was to have none.
+// Returns the motions of the page since its load that began although motion was disabled.
 export async function needlessMotionsOf(page) {
   const moved = await page.evaluate(() => window.motions.filter(({ isReduced }) => isReduced));
   return moved.map((motion) => `${page.url()} moves: ${JSON.stringify(motion)}`);
 }
 
-// Resolves once no request of the page is under way, and what it answered is drawn.
+// Resolves once all requests of the page are answered and their answers are drawn.
 export async function settled(page) {
   do await until(() => inFlight.get(page).size === 0, 20);
   while ((await drawn(page)) && inFlight.get(page).size > 0);

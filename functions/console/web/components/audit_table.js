@@ -65,7 +65,7 @@ export function entryDetails(entry, names) {
     ["Outcome", entry.code ? `${entry.outcome}: ${entry.code}` : entry.outcome],
     ["Requests", formatNumber(entry.count)],
     ["Request id", entry.request_id],
-    ["Number in the chain", entry.sequence === null ? "Not sealed yet, within about a minute" : String(entry.sequence)],
+    ["Number in the chain", entry.sequence === null ? "Not sealed yet, within about a minute" : formatNumber(entry.sequence)],
     ["Seal", entry.seal],
   ];
   const list = facts.filter(([, text]) => text).map(([term, text]) => [h("dt", {}, term), h("dd", {}, text)]);

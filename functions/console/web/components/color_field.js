@@ -1,8 +1,9 @@
 /** A field for a colour: its text, a picker, and the contrast beside it. */
 
 import { cleanColor } from "../brand_values.js";
-import { checkContrast, ratioText } from "../contrast.js";
+import { checkContrast } from "../contrast.js";
 import { fill, h } from "../dom.js";
+import { formatRatio } from "../format.js";
 import { textField } from "./fields.js";
 import { badge } from "./states.js";
 
@@ -41,5 +42,5 @@ export function colorField({ name, label, hint, value, fallback, isChecked = fal
 
 /** @param {import("../contrast.js").Check} check */
 function checkItem({ subject, ratio, kind, text }) {
-  return h("li", {}, badge(kind, ratioText(ratio)), h("span", {}, `${subject}: ${text}`));
+  return h("li", {}, badge(kind, formatRatio(ratio)), h("span", {}, `${subject}: ${text}`));
 }

@@ -54,9 +54,11 @@ export function openDialog({ title, content, mayLeave, isPinned = false, isWide 
     bringToastsHome();
     element.close();
     element.remove();
+    if (!before?.isConnected) document.querySelector("h1")?.focus(); // its page is gone
     settle(result);
   }
   if (!mayLeave) element.addEventListener("leave", () => close()); // another page is shown
+  const before = document.activeElement;
   document.body.append(element);
   element.showModal();
   const first = element.querySelector("[autofocus], .dialog-body input, .dialog-body select, .dialog-body textarea, .dialog-body button");

@@ -123,7 +123,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
 
   async function start() {
     await reload();
-    switchLive(isLive);
+    if (!signal.aborted) switchLive(isLive);
   }
 
   /** @param {Chosen} next */

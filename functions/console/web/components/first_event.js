@@ -1,6 +1,6 @@
 /** The panel of an organization without events: a snippet, and a line that waits for the first event. */
 
-import { request } from "../api.js";
+import { ApiError, OfflineError, request } from "../api.js";
 import { idempotencyKeys } from "../attempts.js";
 import { createdWriteKey, keepCreatedKey } from "../created_keys.js";
 import { fill, h } from "../dom.js";
@@ -26,6 +26,7 @@ const NAME = "First event";
 export function firstEventPanel(view, onArrival) {
   const live = h("p", { class: "waiting", role: "status" }, h("span", { class: "pulse" }), "Waiting for your first event…");
   const keyLine = h("div", { class: "stack-small" });
+  const trouble = h("div", { role: "alert" });
   const tabs = snippetTabs(() => createdWriteKey() ?? PLACEHOLDER, view.query.get("sdk"), (sdk) => setQuery({ sdk }));
   const arrived = new AbortController();
   const signal = AbortSignal.any([view.signal, arrived.signal]);
@@ -60,12 +61,14 @@ export function firstEventPanel(view, onArrival) {
       const [app] = (await request("GET", "apps", { query: { limit: 1 } })).data;
       const body = { type: "write", name: NAME, app_id: app?.id };
       keepCreatedKey(await request("POST", "keys", { body, idempotencyKey: keyOf(body) }));
+      fill(trouble);
       showKey();
       keyLine.querySelector("button")?.focus();
       tabs.update();
       announce("The key was created.");
     } catch (error) {
-      keyLine.append(notice("bad", error instanceof Error ? error.message : "The key was not created."));
+      const isKnown = error instanceof ApiError || error instanceof OfflineError;
+      fill(trouble, notice("bad", isKnown ? error.message : "The key was not created."));
     }
   }
 
@@ -75,6 +78,7 @@ export function firstEventPanel(view, onArrival) {
     h("h2", { id: "first-event" }, "Send your first event"),
     h("p", { class: "muted" }, "Pick an SDK, create a key, and run the snippet. The event appears here by itself."),
     keyLine,
+    trouble,
     tabs.element,
     live,
   );

@@ -1,7 +1,7 @@
 /** The dialogs of keys: the new key once, rotate, revoke. */
 
 import { request } from "../api.js";
-import { keepCreatedKey } from "../created_keys.js";
+import { forgetCreatedKey, keepCreatedKey } from "../created_keys.js";
 import { fill, h } from "../dom.js";
 import { formatMoment, formatRelative } from "../format.js";
 import { copyButton } from "./buttons.js";
@@ -127,6 +127,7 @@ export function revokeKey(key, appName, onChange) {
     before: [notice("warn", h("p", {}, `${loss} ${use} A revoked key never works again.`))],
     async work() {
       await request("DELETE", `keys/${key.id}`);
+      forgetCreatedKey(key.id);
       toast(`“${key.name}” is revoked.`);
       onChange();
     },

@@ -40,7 +40,7 @@ export function inviteMember(ownRole, onChange) {
 }
 
 /**
- * Give another role. The own one is confirmed. Resolves to whether it was given.
+ * Give another role. Members confirm a change of their own role. Resolves to whether the role was given.
  * @param {Member} member
  * @param {string} role
  * @param {boolean} isSelf

@@ -25,6 +25,16 @@ export function momentTime(at, text) {
 }
 
 /**
+ * Return a time as "3 minutes ago" whose exact moment is its tooltip.
+ * @param {string} at
+ */
+export function relativeMoment(at) {
+  const time = momentTime(at, formatRelative(at));
+  time.setAttribute("data-relative", "");
+  return time;
+}
+
+/**
  * Keep the relative times below *root* true until *signal*.
  * @param {HTMLElement} root
  * @param {AbortSignal} signal

@@ -11,7 +11,7 @@ import { changeRole, nameOf } from "./member_dialogs.js";
 /** @typedef {import("../types.d.ts").Member} Member */
 
 /**
- * Return the role. Where the member may change it, a choice alone changes nothing: arrow keys go through the choices.
+ * Return the role, with a list if the member may change it. A choice alone changes nothing, because arrow keys choose.
  * @param {Member} member
  * @param {Me} me
  * @param {() => void} onChange

@@ -5,7 +5,7 @@ import { icon } from "../icons.js";
 
 const SHOWN_MS = 6_000;
 const MOST_SHOWN = 2;
-/** Screen readers read a change of a region that they know. So a region is moved and emptied some time before. */
+/** Screen readers read changes of regions that they know. So a region is moved and emptied some time before. */
 const KNOWN_MS = 100;
 const polite = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 const silent = h("div", { class: "visually-hidden", "aria-live": "polite" });

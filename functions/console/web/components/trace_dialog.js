@@ -33,7 +33,7 @@ export function traceDialog({ text, signal, onAsk, onOpen, onClose }) {
     async work() {
       const asked = parseIds(ids.value());
       if (asked.length === 0) return refuse("Enter at least one id.");
-      if (asked.length > MOST_TRACED) return refuse(`${formatNumber(asked.length)} ids are too many: at most ${formatNumber(MOST_TRACED)} at once.`);
+      if (asked.length > MOST_TRACED) return refuse(`You entered ${formatNumber(asked.length)} ids. Enter at most ${formatNumber(MOST_TRACED)} at once.`);
       fill(result, showTrace(await traceEvents(asked, signal), open));
       onAsk(ids.value());
     },

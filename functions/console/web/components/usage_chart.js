@@ -2,13 +2,12 @@
 
 import { DAY_SECONDS, linesOf, timesOf } from "../chart_lines.js";
 import { fill, h } from "../dom.js";
-import { formatNumber, formatShare, formatShort, formatUtcDay } from "../format.js";
+import { formatDayNumber, formatNumber, formatShare, formatShort, formatUtcDay } from "../format.js";
 import { colorOf, onLook } from "../theme.js";
 
 /** @typedef {import("../chart_lines.js").ChartData} ChartData */
 
 const HEIGHTS = { sum: 220, days: 110 };
-const SECOND_MS = 1_000;
 const BAR_PART = 0.6;
 const AXIS_WIDTH = 56;
 
@@ -64,7 +63,7 @@ export function usageChart(data, signal) {
     /** @type {any} */
     const loaded = await import("../vendor/uplot.js").catch(() => null);
     if (signal.aborted) return;
-    if (!loaded) return fill(drawings, h("p", { class: "meta" }, "The chart could not be loaded. The table below has the same."));
+    if (!loaded) return fill(drawings, h("p", { class: "meta" }, "The chart could not be loaded. The table below has the same numbers."));
     const { default: Plot } = loaded;
     for (const plot of plots.splice(0)) plot.destroy();
     const width = drawings.clientWidth;
@@ -150,14 +149,13 @@ function dayOptions(Plot, { period, days }) {
  */
 function shared(height, top) {
   const look = { stroke: colorOf("--muted"), grid: { stroke: colorOf("--border"), width: 1 }, ticks: { show: false } };
-  const dayOf = (/** @type {number} */ time) => String(new Date(time * SECOND_MS).getUTCDate());
   return {
     height,
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { show: false }, sync: { key: "month" } },
     scales: { x: { time: false }, y: { range: [0, top] } },
     axes: [
-      { ...look, grid: { show: false }, incrs: [1, 2, 5, 10].map((days) => days * DAY_SECONDS), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(dayOf) },
+      { ...look, grid: { show: false }, incrs: [1, 2, 5, 10].map((days) => days * DAY_SECONDS), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(formatDayNumber) },
       { ...look, size: AXIS_WIDTH, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(formatShort) },
     ],
   };

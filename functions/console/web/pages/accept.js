@@ -26,7 +26,7 @@ export const page = {
         const body = { token: token.value().trim(), password: password.value(), ...(chosen ? { name: chosen } : {}) };
         await begin("users/accept", body);
         forgetMailedToken();
-        await readMember();
+        await readMember().catch(() => null); // the token is used: the next page asks for the member again
         goTo("usage", {}, true);
       },
     });

@@ -62,7 +62,7 @@ export const page = {
         entries = [];
         filters.update();
         add(first);
-        return entries.length > 0 ? body : emptyState("No entries fit", "Change the filters above. Without days the last 30 are shown.");
+        return entries.length > 0 ? body : emptyState("No matching entries", "Change the filters above. Without days, the last 30 days are shown.");
       },
     });
 
@@ -79,7 +79,7 @@ export const page = {
       entries = [...entries, ...data];
       cursor = pagination.next_cursor;
       older.hidden = !pagination.has_more;
-      end.textContent = pagination.has_more ? `The newest ${formatNumber(entries.length)} entries.` : "These are all of these days.";
+      end.textContent = pagination.has_more ? `The newest ${formatNumber(entries.length)} entries.` : "All entries of these days are shown.";
       rows.show(entries, names);
     }
 
@@ -151,7 +151,7 @@ export const page = {
       const found = find();
       if (signal.aborted) return;
       if (found) open(found);
-      else toast(`The entry is not among the newest ${formatNumber(entries.length)} that fit the filters.`, "info");
+      else toast(`The entry is not among the newest ${formatNumber(entries.length)} that match the filters.`, "info");
     }
   },
 };

@@ -19,6 +19,7 @@ import { may } from "../session.js";
 
 const POLL_EVERY = 6; // questions of poll.js, about half a minute
 const OPEN = "domain";
+/** @type {import("../features.js").Feature} */
 const INCLUDED = { isIncluded: true, upgradeUrl: null };
 
 /** @type {import("../types.d.ts").Page} */
@@ -27,7 +28,7 @@ export const page = {
   purpose: "Serve the API and the console at a domain of your own, with a certificate.",
   async show(view) {
     const list = h("div", {});
-    const shown = { domains: /** @type {CustomDomain[]} */ ([]), text: "", open: view.query.get(OPEN), asked: 0 };
+    const shown = { domains: /** @type {CustomDomain[]} */ ([]), feature: INCLUDED, text: "", open: view.query.get(OPEN), asked: 0 };
     let fresh = /** @type {Shown | null} */ (null);
     const load = async () => {
       const loaded = fresh ?? (await loadDomains(view.signal));
@@ -42,6 +43,7 @@ export const page = {
       load,
       show(loaded) {
         shown.domains = loaded.domains;
+        shown.feature = loaded.feature;
         shown.text = JSON.stringify(loaded.domains);
         return content(loaded);
       },
@@ -92,9 +94,9 @@ export const page = {
     poll(async () => {
       shown.asked += 1;
       if (!shown.domains.some(isChanging) || shown.asked % POLL_EVERY !== 0) return;
-      const loaded = await loadDomains(view.signal).catch(() => null);
-      if (!loaded || JSON.stringify(loaded.domains) === shown.text) return;
-      fresh = loaded;
+      const domains = await listDomains(view.signal);
+      if (view.signal.aborted || JSON.stringify(domains) === shown.text) return;
+      fresh = { domains, feature: shown.feature };
       await reload();
     }, view.signal);
   },
@@ -105,8 +107,16 @@ export const page = {
  * @returns {Promise<Shown>}
  */
 async function loadDomains(signal) {
-  const [domains, feature] = await Promise.all([requestAll("domains", { signal }), loadFeature("white_label", signal)]);
-  return { domains: /** @type {CustomDomain[]} */ (domains), feature };
+  const [domains, feature] = await Promise.all([listDomains(signal), loadFeature("white_label", signal)]);
+  return { domains, feature };
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @returns {Promise<CustomDomain[]>}
+ */
+async function listDomains(signal) {
+  return requestAll("domains", { signal });
 }
 
 /**

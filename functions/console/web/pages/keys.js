@@ -6,7 +6,7 @@ import { button, whileBusy } from "../components/buttons.js";
 import { createKey } from "../components/create_key.js";
 import { revokeKey, rotateKey } from "../components/key_dialogs.js";
 import { menu } from "../components/menu.js";
-import { momentTime } from "../components/relative_time.js";
+import { keepTimesTrue, momentTime, relativeMoment } from "../components/relative_time.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
@@ -76,6 +76,7 @@ export const page = {
       announce(`Keys shown: ${formatNumber(showRows())}`);
     });
     view.root.append(h("div", { class: "stack-small" }, h("div", { class: "row" }, filter, states), list));
+    keepTimesTrue(list, view.signal);
     await reload();
   },
 };
@@ -123,7 +124,7 @@ function keyTable(keys, apps, onChange) {
       { title: "App", cell: (key) => nameOf(key.app_id) },
       { title: "Scopes", cell: scopesOf },
       { title: "Created", cell: (key) => momentTime(key.created_at, formatDay(key.created_at)) },
-      { title: "Last used", cell: (key) => (key.last_used_at ? momentTime(key.last_used_at, formatRelative(key.last_used_at)) : "Never") },
+      { title: "Last used", cell: (key) => (key.last_used_at ? relativeMoment(key.last_used_at) : "Never") },
       { title: "Rotate by", cell: rotation },
       ...(may("keys:write") ? [{ title: "Actions", isHidden: true, cell: (/** @type {Key} */ key) => actionsOf(key, nameOf(key.app_id), onChange) }] : []),
     ],

@@ -5,14 +5,14 @@ import { button, whileBusy } from "../components/buttons.js";
 import { disableMember, inviteMember, nameOf, removeMember } from "../components/member_dialogs.js";
 import { menu } from "../components/menu.js";
 import { loadPlaces, placesLine } from "../components/places.js";
-import { momentTime } from "../components/relative_time.js";
+import { keepTimesTrue, momentTime, relativeMoment } from "../components/relative_time.js";
 import { roleCell } from "../components/role_cell.js";
 import { roleList } from "../components/role_list.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce, toast } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay, formatNumber, formatRelative } from "../format.js";
+import { formatDay, formatNumber } from "../format.js";
 import { icon } from "../icons.js";
 import { initialsOf } from "../initials.js";
 import { mayChange } from "../roles.js";
@@ -78,6 +78,7 @@ export const page = {
       announce(`Members shown: ${formatNumber(showRows())}`);
     });
     view.root.append(h("div", { class: "stack-small" }, h("div", { class: "row" }, filter, states), line, list, roleList()));
+    keepTimesTrue(list, view.signal);
     await reload();
   },
 };
@@ -125,7 +126,7 @@ function person(member, me) {
 
 /** @param {Member} member */
 function signedIn({ last_signed_in_at: at }) {
-  return at ? momentTime(at, formatRelative(at)) : "–";
+  return at ? relativeMoment(at) : "–";
 }
 
 /** @param {Member} member */

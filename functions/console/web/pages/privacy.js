@@ -6,7 +6,7 @@ import { confirmDialog } from "../components/confirm_dialog.js";
 import { eraseSubject } from "../components/erasure_dialog.js";
 import { showExportFiles } from "../components/export_files.js";
 import { liveTable } from "../components/live_table.js";
-import { keepTimesTrue, momentTime } from "../components/relative_time.js";
+import { keepTimesTrue, momentTime, relativeMoment } from "../components/relative_time.js";
 import { badge, emptyState } from "../components/states.js";
 import { table } from "../components/table.js";
 import { toast } from "../components/toast.js";
@@ -73,7 +73,7 @@ function exportTable(rows, onOpen) {
     columns: [
       { title: "Requested", cell: ({ requested_at: at }) => momentTime(at, formatMoment(at)) },
       { title: "Status", cell: exportStatus },
-      { title: "Files are deleted", cell: ({ expires_at: at, status }) => (at && status === "done" ? momentTime(at, formatRelative(at)) : "–") },
+      { title: "Files are deleted", cell: ({ expires_at: at, status }) => (at && status === "done" ? relativeMoment(at) : "–") },
       {
         title: "Files",
         cell: ({ id, status, requested_at: at }) =>

@@ -65,7 +65,7 @@ function organizationCard({ id, name, subdomain, tier, status }, details) {
  */
 function rotationCard({ key_rotation_days: days }, onChange) {
   const head = h("h2", { id: "rotation" }, "Rotation of keys");
-  const now = days === null ? "Keys have no rotation period." : `A key is to be rotated ${formatDays(days)} after it was created. It goes on working after that.`;
+  const now = days === null ? "Keys have no rotation period." : `A key is to be rotated ${formatDays(days)} after it was created. It still works after that.`;
   const text = h("p", { class: "muted" }, now);
   const card = h("section", { class: "card stack-small", "aria-labelledby": "rotation" }, head, text);
   if (!may("keys:write")) {
@@ -82,7 +82,7 @@ function rotationCard({ key_rotation_days: days }, onChange) {
       const text = field.value().trim();
       if (!/^\d*$/.test(text)) return field.fault("Enter a whole number.");
       await request("PATCH", "organizations/current", { body: { key_rotation_days: text ? Number(text) : null } });
-      toast(text ? `Keys are to be rotated after ${text} days.` : "Keys have no rotation period.");
+      toast(text ? `Keys are to be rotated after ${formatDays(Number(text))}.` : "Keys have no rotation period.");
       onChange();
     },
   });

@@ -1,8 +1,9 @@
 """The modules of the console linked into files.
 
 `functions/console/web` has one module per page and component. A browser would load each of them in a request of its
-own. So all modules but pages and `vendor` are linked into one file (docs/decisions/0076-console.md). Each becomes a
-function of its own there, whose result has the exports. So modules have named exports of declarations, and no circles.
+own. So all modules except pages and `vendor` are linked into one file (docs/decisions/0076-console.md). There each
+module is a function that returns its exports. So modules must have named exports of declarations, and no circular
+imports.
 """
 
 import re
@@ -92,7 +93,7 @@ def link(sources: Mapping[str, str]) -> Console:
 
 
 def in_order(modules: Mapping[str, str]) -> Iterable[str]:
-    """Return the paths of *modules*, each after those that it imports.
+    """Return the paths of *modules*. Each path comes after those that its module imports.
 
     Raises:
         ValueError: modules import each other in a circle.
@@ -132,7 +133,7 @@ def _as_function(path: str, text: str) -> str:
 
 
 def _as_page(path: str, text: str, file: str) -> str:
-    """Return a page, which imports from the linked *file*."""
+    """Return a page that imports from the linked *file*."""
     used = sorted({_variable(_resolve(path, name)) for _, name in STATIC_IMPORT.findall(text)})
     return f'import {{ {", ".join(used)} }} from "./{file}";\n' + STATIC_IMPORT.sub(
         lambda found: _destructured(found[1], _resolve(path, found[2])), text
@@ -144,7 +145,7 @@ def _destructured(imported: str, path: str) -> str:
 
 
 def _name_files(path: str, text: str, names: Mapping[str, str]) -> str:
-    """Replace the names in dynamic imports by those that browsers load. Types in comments keep theirs."""
+    """Replace the names in dynamic imports by those that browsers load. Types in comments keep their names."""
 
     def named(found: re.Match[str]) -> str:
         name = names.get(_resolve(path, found[1]))

@@ -24,7 +24,7 @@ def serve_custom_resource(
 ) -> dict[str, Any]:
     """Do *work* and return its data. Report the result to CloudFormation if it sent the request.
 
-    A request to delete the resource does *undo* instead. By default it changes nothing, because the data outlives the
+    A request to delete the resource calls *undo* instead. By default it changes nothing, because the data outlives the
     stack.
 
     A failure is reported with the type of the error. The text is added only for our own errors, because the text of a

@@ -64,7 +64,7 @@ def _name(member: str) -> str:
 
 
 def _text(value: object) -> str:
-    """Return a value as text, with each of its characters escaped that HTML knows."""
+    """Return a value as text, with all special characters of HTML escaped."""
     if value is None or value == "":
         return NONE
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The facts of a compliance report. A fact that the platform cannot see is not known, and never a claim."""
+"""The facts of a compliance report. A fact that the platform cannot read is marked as not known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from tenancy.rules.organization import OrganizationStatus
 
 MAX_SHOWN: Final = 100  # rows of each list of a report
 MAX_READ_ENTRIES: Final = 100_000  # entries of audit logs that a report reads: some tenths of a second
-MAX_TABLES: Final = 500  # of the schema, which has about 50
+MAX_TABLES: Final = 500  # the schema has about 50
 MAX_POLICIES: Final = 20  # shown of one table
-MAX_SETTINGS: Final = 50  # of a section. Code lists them, about 20.
+MAX_SETTINGS: Final = 50  # in a section; the code lists about 20
 
 
 class SettingState(StrEnum):
-    """The state of a setting as the platform sees it."""
+    """The state of a setting as the platform reads it."""
 
     ON = "on"
     OFF = "off"
@@ -44,7 +44,7 @@ class Setting:
 
     @classmethod
     def not_known(cls, subject: str, aspect: str, reason: str) -> "Setting":
-        """Return a setting that the platform cannot see, for *reason*."""
+        """Return a setting that the platform cannot read, for *reason*."""
         return cls(subject=subject, aspect=aspect, state=SettingState.NOT_KNOWN, detail=reason)
 
 
@@ -69,7 +69,7 @@ class TableSecurity:
 
     @property
     def is_protected(self) -> bool:
-        """Whether policies bind every role, also the owner of the table."""
+        """Whether policies bind every role, including the owner of the table."""
         return self.is_enabled and self.is_forced and bool(self.policies)
 
 
@@ -184,7 +184,7 @@ class ErasureCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyAge:
-    """The age of a live key that was not rotated yet. *rotation_days* is None without a rotation policy."""
+    """The age of a live key that has not been rotated. *rotation_days* is None without a rotation policy."""
 
     id: UUID
     kind: str
@@ -213,7 +213,7 @@ class OverdueKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """The drift of the roll-ups of a period. The sums are of the *measured* ones, which have recorded it."""
+    """The drift of the roll-ups of a period. The sums cover the *measured* roll-ups, which have recorded it."""
 
     roll_ups: int
     measured: int

@@ -1,4 +1,4 @@
-"""The users of PostgreSQL, in pairs: while one is in use, the other one gets a new password."""
+"""The users of PostgreSQL. Each role has two: one is in use, and the other one gets the next password."""
 
 import secrets
 from collections.abc import Mapping

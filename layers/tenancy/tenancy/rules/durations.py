@@ -71,7 +71,7 @@ LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has pe
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
-HTTPS_ONLY_SECONDS: Final = 365 * 24 * 3600  # for which a browser that was at a host uses HTTPS alone
+HTTPS_ONLY_SECONDS: Final = 365 * 24 * 3600  # after a visit of a host, browsers use HTTPS only for this time
 HASHED_FILE_MAX_AGE_SECONDS: Final = 365 * 24 * 3600  # of the console, whose names change with the content
 BRANDING_MAX_AGE_SECONDS: Final = 60  # a change, a downgrade and a suspension show after this time
 IMAGE_MAX_AGE_SECONDS: Final = 31_536_000  # of an image, whose URL changes with its content
@@ -110,6 +110,7 @@ DOMAIN_OWNER_CACHE_TIME: Final = timedelta(seconds=60)  # of the owner of a cust
 DOMAIN_OWNER_STALE_TIME: Final = timedelta(minutes=10)  # longer a kept owner is not used without the database
 DOMAIN_LOOK_UP_PAUSE: Final = timedelta(seconds=5)  # after a look-up of a custom domain that found no database
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
+RECENT_KEY_ENDS_TIME: Final = timedelta(hours=2)  # of platform keys, which the sweep registers: two hourly runs
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
 MAX_OVERLAP_SECONDS: Final = 7 * 24 * 3600  # in which a rotated key still works beside its successor
@@ -178,6 +179,7 @@ OUTBOX_FIRST_BACKOFF: Final = timedelta(seconds=30)
 OUTBOX_MAX_BACKOFF: Final = timedelta(hours=1)
 PRIVACY_JOB_RETRY_AFTER: Final = timedelta(minutes=1)
 ERASURE_RETRY_AFTER: Final = timedelta(minutes=1)
+REPLAYED_ERASURE_TIME: Final = timedelta(minutes=10)  # of a replay, for rows that are older than the wait for writers
 
 # Provisioning, and repeated requests
 IDEMPOTENT_ANSWER_RETENTION: Final = timedelta(hours=24)

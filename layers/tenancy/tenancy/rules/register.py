@@ -1,11 +1,12 @@
-"""The register of erasures and of ended keys, which a restored backup does not know.
+"""The register of erasures and of ended keys, for the replay on a restored backup.
 
-Entries are kept outside the databases. An id is random (122 bits), so its SHA-256 tells nothing to a reader who does
-not have the id. Reasons: docs/decisions/0080-register-and-replay.md.
+Entries are kept outside the databases. An id is random (122 bits). So its SHA-256 reveals nothing to a reader without
+the id. Reasons: docs/decisions/0080-register-and-replay.md.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,9 @@ KEYS: Final = "keys"
 SUBJECTS: Final = "subjects"
 DELETIONS: Final = "deletions"
 UNDONE: Final = "undone"
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+GENERATIONS: Final = range(1, 2**31 - 1)  # PostgreSQL's integer, with room for one more
+YEARS: Final = range(2000, 2200)  # that both databases store
 
 
 class MalformedRegisterError(Exception):
@@ -28,7 +32,7 @@ class MalformedRegisterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterEntry:
-    """One object: its name and its content. Entries with one name have one meaning, so that the first one stays."""
+    """One object: its name and its content. Entries with the same name mean the same, so the first one stays."""
 
     name: str
     content: Mapping[str, Any]
@@ -54,7 +58,8 @@ class RegisteredChanges:
 
     *organizations* are those that were erased, or whose erasure had begun. *key_ends* has the end of each key by the
     digest of its organization. *subjects* has the erasures of data subjects by organization. *deletions* has the end of
-    the grace period by organization and generation, *undone* the generations that were undone.
+    the grace period by organization and generation, *undone* the generations that were undone. *malformed* are the
+    names of objects that are no entries.
     """
 
     organizations: set[str] = field(default_factory=set)
@@ -62,9 +67,20 @@ class RegisteredChanges:
     subjects: dict[str, list[RegisteredErasure]] = field(default_factory=dict)
     deletions: dict[str, dict[int, datetime]] = field(default_factory=dict)
     undone: dict[str, set[int]] = field(default_factory=dict)
+    malformed: list[str] = field(default_factory=list)
+
+    def add_found(self, name: str, body: bytes) -> None:
+        """Add the object *name*, which is an entry or malformed.
+
+        One object must not stop a restore: nobody can delete it.
+        """
+        try:
+            self.add(name, body)
+        except MalformedRegisterError:
+            self.malformed.append(name)
 
     def add(self, name: str, body: bytes) -> None:
-        """Add the entry *name*. Of several ends of one key the first one counts.
+        """Add the entry *name*. If a key has several ends, the first one counts.
 
         Raises:
             MalformedRegisterError: it is no entry.
@@ -72,6 +88,8 @@ class RegisteredChanges:
         try:
             kind, organization, *rest = name.split("/")
             content = json.loads(body)
+            if not DIGEST.fullmatch(organization):
+                raise MalformedRegisterError(f"{name} has no digest.")
             match kind:
                 case "organizations":
                     self.organizations.add(organization)
@@ -83,7 +101,7 @@ class RegisteredChanges:
                     self._add_deletion(organization, rest, content)
                 case _:
                     raise MalformedRegisterError(f"{name} is no kind of entry.")
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise MalformedRegisterError(f"{name} is no entry of the register.") from error
 
     def last_deletion(self, organization: str) -> tuple[int, datetime | None]:
@@ -96,15 +114,17 @@ class RegisteredChanges:
         return last, None if last in undone else deletions[last]
 
     def _add_deletion(self, organization: str, rest: list[str], content: Mapping[str, Any]) -> None:
-        generation, *undone = rest
+        generation, *undone = int(rest[0]), *rest[1:]
+        if generation not in GENERATIONS or undone not in ([], [UNDONE]):
+            raise ValueError(rest)
         if undone:
-            self.undone.setdefault(organization, set()).add(int(generation))
+            self.undone.setdefault(organization, set()).add(generation)
         else:
-            deletions = self.deletions.setdefault(organization, {})
-            deletions[int(generation)] = datetime.fromisoformat(content["purge_at"])
+            purge_at = _time(content["purge_at"])
+            self.deletions.setdefault(organization, {})[generation] = purge_at
 
     def _add_keys(self, organization: str, content: Mapping[str, Any]) -> None:
-        ends_at = datetime.fromisoformat(content["ends_at"])
+        ends_at = _time(content["ends_at"])
         ends = self.key_ends.setdefault(organization, {})
         for key in content["keys"]:
             ends[key] = min(ends_at, ends.get(key, ends_at))
@@ -160,6 +180,11 @@ def _erasure(content: Mapping[str, Any]) -> RegisteredErasure:
         salt=bytes.fromhex(content["salt"]),
         digest=bytes.fromhex(content["digest"]),
     )
-    return RegisteredErasure(
-        id=UUID(content["id"]), subject=subject, requested_at=datetime.fromisoformat(content["requested_at"])
-    )
+    return RegisteredErasure(id=UUID(content["id"]), subject=subject, requested_at=_time(content["requested_at"]))
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None or time.year not in YEARS:
+        raise ValueError(text)
+    return time

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cleanBrand, NO_BRAND } from "../../../../functions/console/web/brand_values.js";
 import { changesOf, draftOf, REMOVED, variableField } from "../../../../functions/console/web/branding_changes.js";
-import { checkContrast, ratioText } from "../../../../functions/console/web/contrast.js";
+import { checkContrast } from "../../../../functions/console/web/contrast.js";
+import { formatRatio } from "../../../../functions/console/web/format.js";
 
 const API = "http://acme.attribution.localhost:4000/v1/";
 const IMAGE = `branding/images/0198c1de-7a51-7a4e-8f0e-2f3f4f1f0c7a/${"ab".repeat(32)}`;
@@ -58,10 +59,10 @@ test("a preview has the stored images until they are removed", () => {
 test("contrasts are those of the API, rounded down, with their meaning", () => {
   const [text, light, dark] = checkContrast("#7c3aed");
 
-  assert.deepEqual([text.subject, ratioText(text.ratio)], ["White text on it", "5.69:1"]);
-  assert.deepEqual([light.kind, ratioText(light.ratio)], ["ok", "5.69:1"]);
+  assert.deepEqual([text.subject, formatRatio(text.ratio)], ["White text on it", "5.69:1"]);
+  assert.deepEqual([light.kind, formatRatio(light.ratio)], ["ok", "5.69:1"]);
   assert.deepEqual([dark.kind, dark.text], ["info", "for marks; links are in the color of the text"]);
   assert.equal(checkContrast("#ffcc00")[1].kind, "warn");
-  assert.equal(ratioText(checkContrast("#777777")[1].ratio), "4.47:1");
+  assert.equal(formatRatio(checkContrast("#777777")[1].ratio), "4.47:1");
   assert.deepEqual(checkContrast("red"), []);
 });

@@ -38,12 +38,20 @@ test("numbers, money and times are those of the locale", () => {
   assert.match(elsewhere("f.formatNumber(1234567)", { locale: "ar-EG" }), /^[\u0660-\u0669\u066c]+$/);
 });
 
+test("contrasts and the days of a chart have the digits of the locale", () => {
+  const expression = `[f.formatRatio(4.5), f.formatDayNumber(Date.UTC(2026, 10, 16) / 1000)]`;
+
+  assert.deepEqual(elsewhere(expression, {}), ["4.50:1", "16"]);
+  assert.deepEqual(elsewhere(expression, { locale: "de-DE", zone: "America/Los_Angeles" }), ["4,50:1", "16"]);
+  assert.deepEqual(elsewhere(expression, { locale: "ar-EG" }), ["\u0664\u066b\u0665\u0660:1", "\u0661\u0666"]);
+});
+
 test("money keeps all its digits", () => {
   assert.match(elsewhere(`f.formatMoney("12345678901234567.25", "USD")`, {}), /12,345,678,901,234,567\.25/);
   assert.match(elsewhere(`f.formatMoney("1200", "JPY")`, {}), /1,200$/);
 });
 
-test("one day is a day", () => {
+test("one day is in the singular", () => {
   assert.deepEqual([1, 2].map(formatDays), ["1 day", "2 days"]);
 });
 

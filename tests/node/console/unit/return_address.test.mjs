@@ -18,7 +18,7 @@ test("the address of a page keeps its state", () => {
   }
 });
 
-test("what is no address of a page is not gone back to", () => {
+test("a sign-in does not return to an address that is not of a page", () => {
   for (const next of [
     "http://[",
     "//evil.example/v1/console/usage",

@@ -9,7 +9,7 @@ test("a new key reads figures, and no more, unless its creator chooses", () => {
   assert.deepEqual(scopeChoices(["audit:read"]).chosen, []);
 });
 
-test("all at once leaves out what gives or takes rights", () => {
+test("select all leaves out scopes that give or take rights", () => {
   assert.deepEqual(scopeChoices(PERMISSIONS).usual, ["exports:write", "stats:read", "usage:read"]);
   assert.equal(scopeChoices(PERMISSIONS).choices.length, PERMISSIONS.length);
 });

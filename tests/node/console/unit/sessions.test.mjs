@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createdWriteKey, keepCreatedKey } from "../../../../functions/console/web/created_keys.js";
+import { createdWriteKey, forgetCreatedKey, keepCreatedKey } from "../../../../functions/console/web/created_keys.js";
 import { OfflineError, refreshSession, request, SignedOutError, useTokens } from "../../../../functions/console/web/api.js";
 import { LONGEST_TURN_MS } from "../../../../functions/console/web/session_lock.js";
+
+delete globalThis.BroadcastChannel; // an open one keeps the process alive
+globalThis.location = new URL("https://acme.example/v1/console/");
+const { begin, currentMember, readMember } = await import("../../../../functions/console/web/session.js");
 
 const tokenOf = (organization_id, sub) => {
   const claims = Buffer.from(JSON.stringify({ organization_id, sub })).toString("base64url");
@@ -60,6 +64,30 @@ test("a created key is forgotten with its session", () => {
   useTokens(tokenOf("globex", "ada"));
 
   assert.deepEqual([kept, createdWriteKey()], ["wk_1", null]);
+});
+
+test("a revoked key is forgotten, and no other", () => {
+  useTokens(tokenOf("acme", "ada"));
+  keepCreatedKey({ id: "k1", type: "write", key: "wk_1" });
+  forgetCreatedKey("k2");
+  const kept = createdWriteKey();
+
+  forgetCreatedKey("k1");
+
+  assert.deepEqual([kept, createdWriteKey()], ["wk_1", null]);
+});
+
+test("a session that begins has no member of the session before", async () => {
+  const ada = { id: "ada", organization: { id: "acme", subdomain: "acme" } };
+  useTokens(tokenOf("acme", "ada"));
+  globalThis.fetch = async () => Response.json(ada);
+  await readMember();
+  const before = currentMember();
+  serve(tokenOf("acme", "bob"));
+
+  await begin("auth/token", {});
+
+  assert.deepEqual([before, currentMember()], [ada, null]);
 });
 
 test("a secret key is not kept", () => {

@@ -71,7 +71,7 @@ test("older events go to the end once", () => {
   assert.equal(EMPTY_TAIL.cursor, null);
 });
 
-test("a list without a gap has room for what waits, up to its bound", () => {
+test("a list without a gap has room for waiting events, up to its bound", () => {
   const rows = Array.from({ length: MOST_SHOWN - 1 }, (_, at) => event(at));
   const tail = startTail(page(rows.toReversed()));
 

@@ -32,7 +32,7 @@ from tenancy.use_cases.compliance.report_organization import OrganizationReport
 
 HTML: Final = "text/html; charset=utf-8"
 REPORT_HEADERS: Final[Mapping[str, bool]] = MappingProxyType(
-    {"Cache-Control": True, **dict.fromkeys(PAGE_HEADERS, False)}  # JSON has none of the page's
+    {"Cache-Control": True, **dict.fromkeys(PAGE_HEADERS, False)}  # JSON answers have no headers of the page
 )
 OWN_DRIFT: Final = Setting.not_known(
     "usage of this organization", "drift", "The platform records drift as a sum of all organizations."

@@ -39,7 +39,7 @@ class TableSecurityAnswer(TypedDict):
 
 
 class RowSecurityAnswer(TypedDict):
-    """The row-level security of all tables of tenants. *unprotected* ones lack it, or it binds not all roles."""
+    """The row-level security of all tables of tenants. *unprotected* tables lack it, or it does not bind all roles."""
 
     protected: int
     unprotected: Annotated[list[str], Field(max_length=MAX_TABLES)]
@@ -47,7 +47,7 @@ class RowSecurityAnswer(TypedDict):
 
 
 class SettingAnswer(TypedDict):
-    """A setting of the deployment as the function sees it."""
+    """A setting of the deployment as the function reads it."""
 
     subject: str
     aspect: str
@@ -71,7 +71,7 @@ class FixedRetentionAnswer(TypedDict):
 
 
 class AccessEntryAnswer(TypedDict):
-    """An entry of an audit log. *target* has the places that named another organization, and only of mismatches."""
+    """An entry of an audit log. Only for mismatches, *target* has the places that named another organization."""
 
     id: Uuid
     organization_id: Uuid
@@ -227,7 +227,7 @@ class PlatformKeyAgesAnswer(TypedDict):
 
 
 class MismatchesAnswer(TypedDict):
-    """Requests that named another organization than their credential's."""
+    """Requests that named another organization than that of their credential."""
 
     is_complete: bool
     count: int

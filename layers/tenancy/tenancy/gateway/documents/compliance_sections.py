@@ -28,7 +28,7 @@ from tenancy.rules.durations import (
     SUBDOMAIN_QUARANTINE,
     SUBJECT_DIGEST_RETENTION,
 )
-from tenancy.rules.tiers import QUOTAS
+from tenancy.rules.entitlements import list_tiers
 from tenancy.use_cases.compliance.facts import ReportFacts
 
 # Data that code deletes after a time that no tier and no override changes.
@@ -116,11 +116,11 @@ def retention_document(settings: Iterable[Setting]) -> dict[str, Any]:
     return {
         "tiers": [
             {
-                "tier": tier.value,
-                "data_retention_days": quotas.data_retention_days,
-                "audit_retention_days": quotas.audit_retention_days,
+                "tier": sold.tier.value,
+                "data_retention_days": sold.data_retention_days,
+                "audit_retention_days": sold.audit_retention_days,
             }
-            for tier, quotas in QUOTAS.items()
+            for sold in list_tiers()
         ],
         "fixed": [{"data": data, "days": retention.days} for data, retention in FIXED_RETENTION],
         "buckets": settings_document(*settings),

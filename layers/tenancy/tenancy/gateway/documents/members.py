@@ -54,7 +54,7 @@ class MemberPatch(PartialChange):
 
 
 class MemberAnswer(TypedDict):
-    """A member. The name is null until the member has chosen one, and the last sign-in until the first one."""
+    """A member. Its name is null until the member has chosen one. Its last sign-in is null before the first one."""
 
     id: Uuid
     email: str

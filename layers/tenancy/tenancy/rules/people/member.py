@@ -43,7 +43,7 @@ PRESENT: Final = frozenset({MemberStatus.ACTIVE, MemberStatus.INVITED, MemberSta
 class StoredMember:
     """A stored member, without its password hash.
 
-    The member chooses the *name*, None before. *last_signed_in_at* is the time of its newest log-in, None without one.
+    *name* is None until the member has chosen one. *last_signed_in_at* is None until the first log-in.
     """
 
     id: UUID

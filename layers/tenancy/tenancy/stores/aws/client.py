@@ -90,7 +90,7 @@ class AwsClient:
         return self._parse(status, answer)
 
     def put_new(self, path: str, body: bytes) -> bool:
-        """Store *body* at S3's *path*, and return whether there was no such object. An existing object stays.
+        """Store *body* at S3's *path* if there is no such object. Return whether it was stored.
 
         Raises:
             UnavailableError: S3 rejected the call, is unreachable, or another call stores the same object.

@@ -1,4 +1,4 @@
-"""The cluster of Aurora that the stack makes, and whether CloudFormation is taking the stack back."""
+"""The cluster of Aurora that the stack makes, and whether CloudFormation rolls the stack back."""
 
 import time
 from typing import Any, Final
@@ -12,7 +12,7 @@ from tenancy.rules.durations import (
 )
 from tenancy.stores.aws.boto import BotoConfig, make_client
 
-ROLL_BACK: Final = "ROLLBACK"  # in each status of a stack that goes back to its former state
+ROLL_BACK: Final = "ROLLBACK"  # in each status of a stack that is rolled back
 BEING_CHANGED: Final = "InvalidDBClusterStateFault"
 # AWS throttles both services for the account while CloudFormation works. A roll-back that fails leaves all resources.
 CONFIG: Final = BotoConfig(read_timeout=DATABASE_CLUSTER_READ_TIMEOUT_SECONDS, attempts=5)
@@ -34,7 +34,7 @@ class DatabaseCluster:
             time.sleep(DATABASE_CLUSTER_STATE_PAUSE_SECONDS)
 
     def is_rolled_back(self, stack_id: str) -> bool:
-        """Return whether CloudFormation takes the stack back to its state before a deploy that failed."""
+        """Return whether CloudFormation rolls the stack back after a failed deploy."""
         [stack] = self._stacks.describe_stacks(StackName=stack_id)["Stacks"]
         return ROLL_BACK in stack["StackStatus"]
 

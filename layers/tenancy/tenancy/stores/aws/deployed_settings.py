@@ -25,7 +25,7 @@ CONFIG: Final = BotoConfig(
 class DeployedSettings:
     """A reader of settings. Each call asks AWS once.
 
-    Each method raises UnavailableError if the service is unreachable, refuses the call or does not know it.
+    Each method raises UnavailableError if the service is unreachable, or refuses or does not support the call.
     """
 
     def __init__(self, sqs: AwsClient, kms: AwsClient, region: str, *, path_style: bool = False) -> None:
@@ -61,14 +61,14 @@ class DeployedSettings:
         return ", ".join(str(each["SSEAlgorithm"]) for each in defaults if "SSEAlgorithm" in each) or None
 
     def find_bucket_expiry(self, bucket: str) -> str | None:
-        """Return after how many days the bucket deletes its objects, or None if it keeps them."""
+        """Return the days after which the bucket deletes its objects, or None if it keeps them."""
         answer = self._bucket(bucket, "get_bucket_lifecycle_configuration", absent=NO_LIFECYCLE)
         rules = [each for each in answer.get("Rules", []) if each.get("Status") == "Enabled"]
         days = [each["Expiration"]["Days"] for each in rules if "Days" in each.get("Expiration", {})]
         return f"Objects are deleted after {int(min(days))} days." if days else None
 
     def find_bucket_versions(self, bucket: str) -> str | None:
-        """Return that the bucket keeps versions of objects, or None if it does not."""
+        """Return a text if the bucket keeps versions of objects, else None."""
         status = self._bucket(bucket, "get_bucket_versioning").get("Status")
         return "Versions are kept." if status == "Enabled" else None
 

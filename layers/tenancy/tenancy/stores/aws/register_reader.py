@@ -11,6 +11,7 @@ from tenancy.rules.register import RegisteredChanges
 from tenancy.stores.aws.boto import S3_CONFIG, make_client
 
 READ_AT_ONCE: Final = 10  # as many connections has a client of boto3
+MAX_BYTES: Final = 10_000_000  # more than the entry of the keys of the largest app
 
 
 class RegisterReader:
@@ -22,10 +23,9 @@ class RegisterReader:
         self._client: Any = make_client("s3", region, S3_CONFIG, style="path" if path_style else "virtual")
 
     def read(self) -> RegisteredChanges:
-        """Return all entries.
+        """Return all entries, and the names of objects that are none.
 
         Raises:
-            MalformedRegisterError: an object is no entry.
             UnavailableError: S3 rejected a call or is unreachable.
         """
         changes = RegisteredChanges()
@@ -33,7 +33,7 @@ class RegisterReader:
             with ThreadPoolExecutor(READ_AT_ONCE) as pool:
                 for names in self._pages():
                     for name, body in zip(names, pool.map(self._read, names), strict=True):
-                        changes.add(name, body)
+                        changes.add_found(name, body)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 did not read the register.") from error
         return changes
@@ -43,5 +43,5 @@ class RegisterReader:
             yield [each["Key"] for each in page.get("Contents", [])]
 
     def _read(self, name: str) -> bytes:
-        content: bytes = self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
-        return content
+        content: bytes = self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read(MAX_BYTES)
+        return content  # a longer object is cut, so it is no JSON

@@ -27,7 +27,7 @@ class SecretVersions:
         return next((version for version, stages in self._stages(name).items() if CURRENT in stages), None)
 
     def is_pending(self, name: str, version: str) -> bool:
-        """Tell whether *version* waits to be used. It may have no text yet."""
+        """Tell whether *version* is pending. It may have no text yet."""
         return PENDING in self._stages(name).get(version, [])
 
     def get_current(self, name: str) -> str:
@@ -44,11 +44,11 @@ class SecretVersions:
             raise
 
     def put_pending(self, name: str, version: str, text: str) -> None:
-        """Store *text* as *version*, which is not in use. A version keeps its first text: another one is an error."""
+        """Store *text* as *version*, which is not in use. Another text for the same version is an error."""
         self._call("PutSecretValue", name, ClientRequestToken=version, SecretString=text, VersionStages=[PENDING])
 
     def use(self, name: str, version: str, *, instead_of: str | None) -> None:
-        """Let *version* be the one in use. The version *instead_of* becomes the previous one."""
+        """Put *version* into use instead of *instead_of*, which becomes the previous one."""
         moved = {"RemoveFromVersionId": instead_of} if instead_of else {}
         self._call("UpdateSecretVersionStage", name, VersionStage=CURRENT, MoveToVersionId=version, **moved)
 

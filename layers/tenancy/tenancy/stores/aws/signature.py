@@ -50,7 +50,7 @@ class AwsCredentials:
 
 
 class RequestSigner:
-    """Signs requests with the same *headers*. Parts of the text that do not depend on day and body are made once."""
+    """Signs requests with the same *headers*. Parts of the text that depend on neither day nor body are built once."""
 
     def __init__(
         self,

@@ -85,8 +85,8 @@ def find_connection_problem(error: UnavailableError) -> str:
     if code == UNKNOWN_DATABASE:
         return "names a database that ClickHouse does not have"
     return (
-        f"leads to no ClickHouse that answers within {CLICKHOUSE_CONNECT_TIMEOUT_SECONDS} s with a valid certificate of"
-        " a public root"
+        f"names a ClickHouse server that did not answer within {CLICKHOUSE_CONNECT_TIMEOUT_SECONDS} s, or has no"
+        " valid certificate of a public root"
     )
 
 

@@ -171,8 +171,8 @@ def find_connection_problem(error: UnavailableError) -> str:
     if cause.pgconn is not None and cause.pgconn.used_password:
         return "has a user, password or database that PostgreSQL refuses"
     return (
-        f"leads to no PostgreSQL that answers within {POSTGRES_CONNECT_TIMEOUT_SECONDS} s with a valid certificate of a"
-        " root in layers/certificates/aws-roots.pem"
+        f"names a PostgreSQL server that did not answer within {POSTGRES_CONNECT_TIMEOUT_SECONDS} s, or has no"
+        " valid certificate of a root in layers/certificates/aws-roots.pem"
     )
 
 

@@ -28,8 +28,8 @@ from tenancy.stores.postgres.client import Connection
 ENTRY_FIELDS: Final = (
     "id", "organization_id", "occurred_at", "actor_kind", "actor_id", "action", "outcome", "target", "count"
 )  # fmt: skip
-# An entry is listed once for each of its kinds. A read of one organization's events is none of them: GET /v1/audit
-# shows it. The newest entries are read, so that a long log bounds the cost.
+# An entry is listed once for each of its kinds. Reads of events have no kind: GET /v1/audit shows them. Only the newest
+# entries are read, to bound the cost of a long log.
 EXCERPT: Final = """,
     listed AS (
         SELECT k.kind, r.*,

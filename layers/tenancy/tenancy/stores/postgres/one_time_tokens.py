@@ -87,6 +87,10 @@ END_ROWS: Final = """
     UPDATE one_time_tokens SET digest = NULL, expires_at = %(now)s
     WHERE organization_id = %(organization_id)s AND user_id = %(user_id)s AND expires_at > %(now)s
 """
+END_ALL_ROWS: Final = """
+    UPDATE one_time_tokens SET digest = NULL, expires_at = %(now)s
+    WHERE organization_id = %(organization_id)s AND expires_at > %(now)s
+"""
 # Two transactions may delete at once. Each leaves the rows that the other one has locked.
 DELETE_ENDED: Final = """
     DELETE FROM one_time_tokens WHERE organization_id = %(organization_id)s AND id IN (
@@ -195,6 +199,11 @@ def update_token_digest(conn: Connection, organization_id: UUID, token_id: UUID,
 def end_one_time_tokens(conn: Connection, organization_id: UUID, user_id: UUID, *, now: datetime) -> None:
     """End all tokens of a member: they are used, replaced or of no use any more."""
     conn.execute(END_ROWS, {"organization_id": organization_id, "user_id": user_id, "now": now})
+
+
+def end_all_one_time_tokens(conn: Connection, organization_id: UUID, *, now: datetime) -> int:
+    """End all tokens of the organization's members, and return the number of those that had not ended."""
+    return conn.execute(END_ALL_ROWS, {"organization_id": organization_id, "now": now}).rowcount
 
 
 def delete_ended_tokens(conn: Connection, organization_id: UUID, *, before: datetime) -> None:

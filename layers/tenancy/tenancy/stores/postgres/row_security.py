@@ -1,4 +1,4 @@
-"""Row-level security as the catalog of PostgreSQL has it, and the settings that a connection shows."""
+"""Row-level security from the catalog of PostgreSQL, and the settings that a connection shows."""
 
 from datetime import datetime
 from typing import Final

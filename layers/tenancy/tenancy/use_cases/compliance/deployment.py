@@ -1,4 +1,4 @@
-"""The settings of the deployment that a function can see, remembered for some minutes."""
+"""The settings of the deployment that a function can read, cached for some minutes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,13 +63,13 @@ class Deployment:
     """The settings of *resources*. All requests of a process within some minutes share one reading."""
 
     def __init__(self, find_reader: Callable[[], "DeployedSettings"], resources: DeployedResources) -> None:
-        """Ask the result of *find_reader*, which is called at the first reading."""
+        """Read with the result of *find_reader*, which is called at the first reading."""
         self._find_reader = find_reader
         self._resources = resources
         self._facts: DeployedFacts | None = None
 
     def read(self, *, now: datetime, has_time: Callable[[], bool]) -> DeployedFacts:
-        """Return the settings. One that AWS does not show, or not while there is time, is not known."""
+        """Return the settings. A setting that AWS does not show in time is not known."""
         if self._facts is None or not self._facts.read_at <= now < self._facts.read_at + DEPLOYED_SETTINGS_MAX_AGE:
             self._facts = self._read(now, has_time)
         return self._facts
@@ -94,7 +94,7 @@ class Deployment:
 
 
 def _list_settings(has_time: Callable[[], bool], found: Mapping[str, str], aspect: str, read: Read) -> list[Setting]:
-    """Return the *aspect* of each resource. After a resource that AWS does not show, the others are not asked for."""
+    """Return the *aspect* of each resource. If AWS does not show one resource, the next ones are not requested."""
     settings: list[Setting] = []
     reason = ""
     for name, identifier in found.items():

@@ -134,7 +134,10 @@ def rotate_platform_key(
 def revoke_key_of_platform(
     platform_db: Database, register: Register, key_id: UUID, actor: Actor, *, now: datetime
 ) -> None:
-    """Revoke a platform key, which is then refused at its next request. Idempotent.
+    """Revoke a platform key, which is then refused at its next request.
+
+    Idempotent: a repeated revocation records nothing, and is registered again, because the earlier request may have
+    died before that.
 
     Raises:
         NotFoundError: there is no such key.
@@ -144,13 +147,12 @@ def revoke_key_of_platform(
     with platform_db.tenant_transaction(PLATFORM_LOG) as conn:
         lock_platform_keys(conn)
         key = _get(conn, key_id)
-        if key.revoked_at is not None:
-            return
-        if not has_other_endless_key(conn, key_id):
-            raise ConflictError("This is the last platform key without an end. Create another one first.")
-        revoke_platform_key(conn, key_id, now=now)
-        insert_audit_record(conn, PLATFORM_LOG, AuditRecord.done(PLATFORM_KEY_REVOKED, str(key_id), actor, now=now))
-    register_ended_key(register, key_id, ends_at=now)
+        if key.revoked_at is None:
+            if not has_other_endless_key(conn, key_id):
+                raise ConflictError("This is the last platform key without an end. Create another one first.")
+            revoke_platform_key(conn, key_id, now=now)
+            insert_audit_record(conn, PLATFORM_LOG, AuditRecord.done(PLATFORM_KEY_REVOKED, str(key_id), actor, now=now))
+    register_ended_key(register, key_id, ends_at=key.revoked_at or now)
 
 
 def _new_key(name: str, expires_at: datetime | None, *, now: datetime) -> NewKey:

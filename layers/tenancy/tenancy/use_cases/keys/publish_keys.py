@@ -1,6 +1,6 @@
 """Publish changed keys to Redis, so that each change takes effect at the next request.
 
-Ends of keys are also written to the register, so that a restored backup does not revive a key.
+Ends of keys are also written to the register. After a restore, a replay of the register ends these keys again.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def publish_again(
     ends_at: datetime,
     now: datetime,
 ) -> bool:
-    """Publish and register a key whose earlier request, which ended it, may have died after its commit.
+    """Publish and register a key. The earlier request that ended it may have died after its commit.
 
     Return whether the key is published.
     """

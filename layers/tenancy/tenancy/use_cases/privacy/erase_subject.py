@@ -191,10 +191,11 @@ def _end_pass(
 def _next(job: ErasureJob, found: SubjectRows, *, now: datetime) -> tuple[ErasureStatus, datetime | None]:
     """Return the state after a pass, and the due time of the next one.
 
-    The next pass is due soon if this one found rows.
+    The next pass is due soon if this one found rows. A pass over all rows does not confirm an erasure: also that of a
+    replay is followed by another one.
     """
     last_pass_at = job.requested_at + SUBJECT_DIGEST_RETENTION
-    if job.status is ErasureStatus.PENDING:
+    if job.covered_until is None and job.status is not ErasureStatus.CONFIRMED:
         return ErasureStatus.ERASED, now + ERASURE_NEXT_PASS_AFTER
     if found:
         return job.status, now + ERASURE_NEXT_PASS_AFTER

@@ -1,1 +1,1 @@
-"""After a restore from a backup: do again what the backup does not know."""
+"""Repeat erasures and ended keys after a restore from a backup."""

@@ -1,4 +1,4 @@
-"""End the keys of the register again, which a restored backup has as live ones."""
+"""End the keys of the register, which are live again in a restored backup."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,9 +22,9 @@ from tenancy.use_cases.restore.restorer import RESTORER
 
 
 def end_keys_again(platform_db: Database, organization_id: UUID, ends: Mapping[str, datetime], *, now: datetime) -> int:
-    """End the organization's keys with the digests of *ends*, and return the number of keys that were live longer.
+    """End the organization's keys with the digests of *ends*, and return the number of keys that were changed.
 
-    Redis has no state of them: it is empty after a restore, or forgets a standing within a minute.
+    Redis needs no update: it is empty after a restore, or its standings expire within a minute.
     """
     ended = 0
     with platform_db.tenant_transaction(organization_id) as conn:
@@ -36,7 +36,7 @@ def end_keys_again(platform_db: Database, organization_id: UUID, ends: Mapping[s
 
 
 def end_platform_keys_again(platform_db: Database, ends: Mapping[str, datetime], *, now: datetime) -> int:
-    """End platform keys as `end_keys_again` does, also the last one: docs/operations.md says how to make another."""
+    """End platform keys as `end_keys_again` does, including the last one. docs/operations.md: how to create one."""
     ended = 0
     with platform_db.tenant_transaction(PLATFORM_LOG) as conn:
         lock_platform_keys(conn)

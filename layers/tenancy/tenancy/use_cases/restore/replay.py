@@ -1,4 +1,4 @@
-"""Replay the register on restored databases, before they serve.
+"""Replay the register on restored databases, before they serve requests.
 
 Reasons: docs/decisions/0080-register-and-replay.md. No function may have the URLs of the restored databases yet. So no
 writer runs, and no request is answered from data that was erased, or for a key that was revoked. Each step is
@@ -18,8 +18,9 @@ from tenancy.stores.postgres.platform.restored import list_organization_ids, upd
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platform_keys_again
-from tenancy.use_cases.restore.erase_again import erase_again, erase_unknown
-from tenancy.use_cases.restore.erase_subjects_again import erase_subjects_again
+from tenancy.use_cases.restore.end_tokens import end_tokens
+from tenancy.use_cases.restore.erase_again import erase_again, erase_returned, erase_unknown
+from tenancy.use_cases.restore.erase_subjects_again import Pause, erase_subjects_again
 from tenancy.use_cases.restore.mark_again import mark_again
 from tenancy.use_cases.restore.restorer import RESTORER
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
@@ -40,31 +41,36 @@ class ReplayStores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures.
-
-    *pending* erasures of data subjects wait for rows that were written a moment before the backup. A further replay
-    erases them.
-    """
+    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures."""
 
     tokens: int
     keys: int
     organizations: int
     subjects: int
-    pending: int
 
 
-def replay(stores: ReplayStores, changes: RegisteredChanges, *, clock: Callable[[], datetime], say: Say) -> Replay:
-    """End all sessions, end the keys of the register, and erase its organizations and data subjects.
+def replay(
+    stores: ReplayStores,
+    changes: RegisteredChanges,
+    *,
+    clock: Callable[[], datetime],
+    say: Say,
+    pause: Pause,
+) -> Replay:
+    """End all sessions, one-time tokens and keys of the register, and erase its organizations and data subjects.
+
+    *pause* is that of `erase_subjects_again`.
 
     Raises:
         UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. Call it again.
-        RowsLeftError: as for `certify`.
+        RowsLeftError: as for `certify` and `erase_subjects_again`.
     """
     platform_db, now = stores.erasure.platform_db, clock()
     with platform_db.transaction() as conn:
         tokens = update_epochs(conn, epoch=int(now.timestamp()) // 60, now=now)
         known = {digest_of(each): each for each in list_organization_ids(conn)}
     say(f"{tokens} organizations: all sessions and access tokens end")
+    say(f"{end_tokens(platform_db, known.values(), now=now)} invitations and password resets end")
     keys = end_platform_keys_again(platform_db, changes.key_ends.get(digest_of(PLATFORM_LOG), {}), now=now)
     for organization, ends in changes.key_ends.items():
         if organization in known:
@@ -74,11 +80,10 @@ def replay(stores: ReplayStores, changes: RegisteredChanges, *, clock: Callable[
     say(f"{marked} organizations are marked as deleted, or as restored, again")
     erased = _erase_organizations(stores, changes, known, clock=clock, say=say)
     known_subjects = {known[each]: subjects for each, subjects in changes.subjects.items() if each in known}
-    subjects = erase_subjects_again(stores.privacy, known_subjects, clock=clock)
-    say(f"{subjects.erasures} erasures of data subjects begin again, {subjects.pending} of them are pending")
-    done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects.erasures, pending=subjects.pending)
-    if not done.pending:
-        _record(stores, done, now=clock())
+    subjects = erase_subjects_again(stores.privacy, known_subjects, clock=clock, pause=pause)
+    say(f"{subjects} data subjects: erased again")
+    done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects)
+    _record(stores, done, now=clock())
     return done
 
 
@@ -90,19 +95,24 @@ def _erase_organizations(
     clock: Callable[[], datetime],
     say: Say,
 ) -> int:
-    """Erase the organizations of the register, also those that only the restored ClickHouse knows.
+    """Erase the organizations of the register, and others whose tombstone PostgreSQL has.
 
-    Tombstones that PostgreSQL knows come first.
+    Tombstones that PostgreSQL has come first. Their organizations may have rows in an older ClickHouse again.
     """
     restore_tombstones(stores.erasure.platform_db, stores.erasure.client())
     again = [known[each] for each in changes.organizations if each in known]
     for organization_id in sorted(again):
         erase_again(stores.erasure, stores.signer, organization_id, clock=clock)
         say(f"{organization_id}: erased again")
+    returned = erase_returned(stores.erasure)
+    for organization_id in returned:
+        say(f"{organization_id}: erased from ClickHouse, PostgreSQL knows it as erased")
     unknown = erase_unknown(stores.erasure, changes.organizations, known.values(), now=clock())
-    for organization_id in unknown:
+    for organization_id in unknown.erased:
         say(f"{organization_id}: erased from ClickHouse, PostgreSQL does not know it")
-    return len(again) + len(unknown)
+    for organization_id in unknown.left:
+        say(f"{organization_id}: has rows in ClickHouse, is not in PostgreSQL, and was never erased")
+    return len(again) + len(returned) + len(unknown.erased)
 
 
 def _record(stores: ReplayStores, done: Replay, *, now: datetime) -> None:

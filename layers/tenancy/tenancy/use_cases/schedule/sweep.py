@@ -21,6 +21,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.deletion.restart_deletions import RestartedDeletions, restart_deletions
 from tenancy.use_cases.domains.start_domain_work import start_domain_work
+from tenancy.use_cases.keys.register_platform_keys import register_recent_ends
 from tenancy.use_cases.outbox.run_entries import (
     OutboxBacklog,
     OutboxKind,
@@ -74,9 +75,9 @@ def sweep(
     """Run all steps of a sweep, or return None if another sweep holds the lease.
 
     The steps are independent: a step that fails does not stop the others. Changed standings and states of credentials
-    are published first, so that a suspended organization or a revoked key is refused soon. Then request counts are
-    persisted, because Redis may lose them. All other outbox entries run last, as many as there is time for: thousands
-    of mails must not delay other steps.
+    are published first, so that a suspended organization or a revoked key is refused soon. Then ends of platform keys
+    are registered. Then request counts are persisted, because Redis may lose them. All other outbox entries run
+    last, as many as there is time for: thousands of mails must not delay other steps.
 
     *has_time* takes a share (0 to 1) of the sweep's time and returns whether less than that share has passed.
 
@@ -103,6 +104,9 @@ def _sweep(
             run.outbox += run_due_entries(
                 platform_db, targets, now=now, kind=kind, has_time=lambda: has_time(LOGS_UNTIL)
             )
+    with collect_failures(run.failures):
+        if targets.register is not None:
+            register_recent_ends(platform_db, targets.register, now=now)
     with collect_failures(run.failures):
         run.requests_persisted = persist_request_counts(platform_db, redis, now=now)
     with collect_failures(run.failures):

@@ -31,8 +31,8 @@ LOOKUP: Final = "tenancy_lookup"
 class PooledRole:
     """A role that functions use through the proxy: the secrets of its password and of its URL.
 
-    The statements of a role with *has_limit* end after 10 seconds. The role has a second user with the same rights, so
-    that a rotation can give a password to the one that is not in use.
+    The statements of a role with *has_limit* end after 10 seconds. The role has a second user with the same rights. A
+    rotation gives a new password to the user that is not in use.
     """
 
     name: str
@@ -76,13 +76,14 @@ class UnusableSecretError(DeploymentError):
 
 
 def prepare_data_stores(secrets: Secrets, stores: DataStores) -> dict[str, str]:
-    """Make database and roles on the cluster of *stores*, then write the URLs of all servers. Return each URL's secret.
+    """Create database and roles on the cluster of *stores*, and write the URLs of all servers.
 
-    Idempotent, and repeatable after a crash between any two statements. A password is the one of its secret. A URL
-    keeps the user that a rotation has put into it.
+    Return "written" or "kept" by the name of each secret. Idempotent, also after a crash between any two statements.
+    Each user gets the password of its secret. A URL keeps the user that a rotation has put into it.
 
     Raises:
-        DeploymentError: a secret is missing, a server is unreachable, or it refuses a log-in. The text says what to do.
+        DeploymentError: a secret is missing, a server is unreachable, or it refuses a log-in. The text has the next
+            step.
     """
     owner = _read_log_in(secrets, OWNER_PASSWORD)
     pooled = {role: _read_log_in(secrets, role.password_secret) for role in POOLED_ROLES}
@@ -136,7 +137,7 @@ def _make_roles(stores: DataStores, owner: ServerUser, pooled: LogIns, clones: L
 
 
 def _require_user(log_in: ServerUser, name: str, secret: str) -> None:
-    """Refuse a secret with the name of another user, whose password would be that of *name*."""
+    """Refuse a secret with the name of another user: *name* would get the password of that user."""
     if log_in.username != name:
         raise UnusableSecretError(secret, f"names the user {log_in.username}, and not {name}")
 
@@ -147,13 +148,13 @@ def _uses_clone(secrets: Secrets, role: PooledRole) -> bool:
 
 
 def _require_log_ins(stores: DataStores, log_ins: Iterable[tuple[str, ServerUser]]) -> None:
-    """Stop a deploy whose functions could not log in."""
+    """Stop the deploy if a function could not log in."""
     for secret, log_in in log_ins:
         roles.open_session(stores.cluster, DATABASE_NAME, log_in, secret=secret).close()
 
 
 def _write(secrets: Secrets, name: str, url: str) -> str:
-    """Store *url* if the secret has another text. Return whether it was written."""
+    """Store *url* if the secret has another text. Return "written" or "kept"."""
     if secrets.read_secret(name).text == url:
         return "kept"
     secrets.put_secret(name, url)

@@ -27,7 +27,7 @@ LOCK_ATTEMPTS: Final = 20  # of at most 2 s for each table, with pauses of 128 s
 
 
 class UnusableStoreError(DeploymentError):
-    """The URL in a secret leads to no store that can be migrated."""
+    """The store of a secret's URL cannot be migrated."""
 
     def __init__(self, secret: str, problem: str) -> None:
         """Name the secret, its problem and the next step."""

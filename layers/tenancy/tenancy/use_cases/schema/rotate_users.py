@@ -1,7 +1,7 @@
 """Rotate the users of PostgreSQL, in the four steps of Secrets Manager.
 
-Each role has two users. A rotation gives a new password to the user that is not in use, and then puts it into the
-secret. The user before keeps its password until the next rotation, for processes that have read the secret before.
+Each role has two users. A rotation gives a new password to the user that is not in use, and then puts this user into
+the secret. The earlier user keeps its password until the next rotation, for processes that have cached the secret.
 docs/decisions/0078-posture.md has the reasons.
 """
 
@@ -59,7 +59,7 @@ def _create(stores: RotationStores, request: RotationRequest) -> None:
 
 
 def _set(stores: RotationStores, request: RotationRequest) -> None:
-    """Give the user of the pending URL its password. Only the user in use must keep its own."""
+    """Give the user of the pending URL its password. The user in use keeps its own."""
     pending = _pending(stores, request)
     current = DatabaseUrl(role=pending.role, text=stores.versions.get_current(request.secret))
     if pending.user == current.user:

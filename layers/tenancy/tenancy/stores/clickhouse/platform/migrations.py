@@ -42,7 +42,7 @@ def apply_migration(client: Client, version: int, name: str, digest: str, script
 
 
 def run_script(client: Client, script: str) -> bool:
-    """Run *script*, in a Replicated database in its replicated form.
+    """Run *script*. In a Replicated database, run its replicated form.
 
     Returns:
         False if it manages access and the server rejects that.
@@ -57,7 +57,7 @@ def run_script(client: Client, script: str) -> bool:
 
 
 def replicate(script: str) -> str:
-    """Return *script* for a Replicated database: each MergeTree is made a ReplicatedMergeTree."""
+    """Return *script* for a Replicated database: each MergeTree becomes a ReplicatedMergeTree."""
     for pattern, replacement in REPLICATED_FORMS:
         script = pattern.sub(replacement, script)
     return script

@@ -23,7 +23,7 @@ from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.compliance import EXCERPT, READ_COLUMNS, erasure_counts_of, excerpt_of, period_values
 
 PLATFORM: Final = "platform"  # the kind of a platform key
-# The index audit_log_operators has the first entries, that of an organization's log the second ones.
+# `of_operators` uses the index audit_log_operators. `of_platform` uses the index of an organization's log.
 READ_LOGS: Final = (
     """
     WITH of_operators AS (

@@ -1,4 +1,4 @@
-"""The two users of a role. The first one is the role itself, and the second one its only member."""
+"""The two users of a role. The first one is the role itself. The second one is its only member."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ VERIFIER: Final = b"scram-sha-256"
 
 
 def put_user(conn: Connection, user: str, password: str, *, role: str) -> None:
-    """Let *user* log in with *password*, with the rights and the settings of *role*. Idempotent.
+    """Give *user* a log-in with *password*, and the rights and settings of *role*. Idempotent.
 
     *conn* is the owner's, who made the role. PostgreSQL gets a verifier, so its log never has the password.
     """

@@ -97,7 +97,7 @@ def list_platform_keys(conn: Connection, *, before: tuple[datetime, UUID] | None
 
 
 def list_ended_platform_keys(conn: Connection, *, since: datetime) -> dict[UUID, datetime]:
-    """Return the keys that have an end after *since*, also in the future, with that end."""
+    """Return the keys that end after *since*, with their ends. These may be in the future."""
     return dict(conn.execute(LIST_ENDED_PLATFORM_KEYS, (since,)).fetchall())
 
 

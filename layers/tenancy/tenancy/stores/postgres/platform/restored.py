@@ -1,5 +1,6 @@
-"""Rows of a restored database that the register changes again, of all organizations."""
+"""Rows of a restored database that a replay of the register changes, of all organizations."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -7,8 +8,8 @@ from uuid import UUID
 from tenancy.rules.erasures import DataSubject
 from tenancy.stores.postgres.client import Connection
 
-# Only a date decides the new epoch: minutes since 1970. So it is larger than each epoch that the lost database had, and
-# than that of an earlier restore.
+# The new epoch is the number of minutes since 1970. So it is larger than each epoch of the lost database, and than that
+# of an earlier restore.
 UPDATE_EPOCHS: Final = """
     UPDATE organizations SET
         token_epoch = greatest(token_epoch + 1, %(epoch)s),
@@ -27,25 +28,26 @@ LIMIT_PLATFORM_KEY: Final = """
     UPDATE platform_keys SET expires_at = %(ends_at)s
     WHERE id = %(key_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(ends_at)s)
 """
-# As a new request: its first pass looks at all rows, because ClickHouse may be older than PostgreSQL.
+# Its next pass looks at all rows, because ClickHouse may be older than PostgreSQL. A pass that has deleted rows already
+# keeps their numbers in found. Only a pending erasure subtracts rows from the usage of closed months, so status stays.
 RESET_ERASURE: Final = """
     UPDATE erasures SET
-        salt = %(salt)s, digest = %(digest)s, status = 'pending', found = '{}', covered_until = NULL,
-        due_at = requested_at, claimed_until = NULL, erased_at = NULL, confirmed_at = NULL,
-        events_after = NULL, held_events_after = NULL
+        salt = %(salt)s, digest = %(digest)s, covered_until = NULL, due_at = requested_at, claimed_until = NULL
     WHERE organization_id = %(organization_id)s AND id = %(id)s
+"""
+LIST_UNCOVERED: Final = """
+    SELECT id FROM erasures WHERE id = ANY(%s) AND covered_until IS NULL AND digest IS NOT NULL ORDER BY id
 """
 FIND_GENERATION: Final = "SELECT deletion_generation FROM organizations WHERE id = %s"
 UPDATE_GENERATION: Final = """
     UPDATE organizations SET deletion_generation = greatest(deletion_generation, %s) WHERE id = %s
 """
-COUNT_PENDING: Final = "SELECT count(*) FROM erasures WHERE status = 'pending'"
 
 
 def update_epochs(conn: Connection, *, epoch: int, now: datetime) -> int:
     """Raise the token epoch of all organizations to *epoch* at least, and return their number.
 
-    Their sessions and access tokens are invalid then.
+    This invalidates their sessions and access tokens.
     """
     return conn.execute(UPDATE_EPOCHS, {"epoch": epoch, "now": now}).rowcount
 
@@ -66,18 +68,18 @@ def list_platform_key_ids(conn: Connection) -> list[UUID]:
 
 
 def limit_api_key(conn: Connection, organization_id: UUID, key_id: UUID, *, ends_at: datetime) -> bool:
-    """Let a key end at *ends_at* at the latest, and return whether that is earlier than before."""
+    """Set the end of a key to *ends_at*, unless it ends earlier. Return whether it was changed."""
     values = {"organization_id": organization_id, "key_id": key_id, "ends_at": ends_at}
     return conn.execute(LIMIT_API_KEY, values).rowcount == 1
 
 
 def limit_platform_key(conn: Connection, key_id: UUID, *, ends_at: datetime) -> bool:
-    """Let a platform key end at *ends_at* at the latest, and return whether that is earlier than before."""
+    """Set the end of a platform key to *ends_at*, unless it ends earlier. Return whether it was changed."""
     return conn.execute(LIMIT_PLATFORM_KEY, {"key_id": key_id, "ends_at": ends_at}).rowcount == 1
 
 
 def reset_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID, subject: DataSubject) -> bool:
-    """Let an erasure begin again, and return whether the organization has it."""
+    """Let an erasure look at all rows again, and return whether the organization has it. Idempotent."""
     values = {"organization_id": organization_id, "id": erasure_id, "salt": subject.salt, "digest": subject.digest}
     return conn.execute(RESET_ERASURE, values).rowcount == 1
 
@@ -93,7 +95,6 @@ def update_generation(conn: Connection, organization_id: UUID, generation: int) 
     conn.execute(UPDATE_GENERATION, (generation, organization_id))
 
 
-def count_pending(conn: Connection) -> int:
-    """Return the number of erasures of all organizations that have erased nothing yet."""
-    [(pending,)] = conn.execute(COUNT_PENDING)
-    return int(pending)
+def list_uncovered(conn: Connection, erasure_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those of *erasure_ids* whose pass over all rows has not ended since `reset_erasure`."""
+    return [found for (found,) in conn.execute(LIST_UNCOVERED, (list(erasure_ids),))]

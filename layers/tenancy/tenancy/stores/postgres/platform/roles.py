@@ -1,4 +1,4 @@
-"""The database and the roles of a new cluster. Each function is idempotent, and a crash after any statement too.
+"""The database and the roles of a new cluster. Each function is idempotent, also after a crash between statements.
 
 Passwords are sent as SCRAM verifiers, so neither the server nor its log ever has their texts.
 """
@@ -69,7 +69,7 @@ class RoleInUseError(DeploymentError):
     def __init__(self, role: str) -> None:
         """Name the role and the next step."""
         super().__init__(
-            f"The role {role} exists, and another user made it, who must administer it. Let the master user run"
+            f"The role {role} exists, and another user created it. As the master user, run"
             f" GRANT {role} TO tenancy_owner WITH ADMIN OPTION, or drop the role. Then deploy again."
         )
 
@@ -106,7 +106,7 @@ def has_role(conn: Connection, role: str) -> bool:
 
 
 def ensure_owner(conn: Connection, role: str, password: str) -> None:
-    """Let the owner of the database exist, log in with *password* and make other roles."""
+    """Create the owner of the database if it is missing. Let it log in with *password* and create roles."""
     verifier = _verifier(conn, role, password)
     if has_role(conn, role):
         _alter(conn, role, sql.SQL(SET_PASSWORD).format(role=sql.Identifier(role), verifier=verifier))
@@ -116,14 +116,14 @@ def ensure_owner(conn: Connection, role: str, password: str) -> None:
 
 
 def ensure_database(conn: Connection, database: str, owner: str) -> None:
-    """Let *database* exist, with the owner *owner* if it is new."""
+    """Create *database* with the owner *owner* if it is missing."""
     [exists] = conn.execute(HAS_DATABASE, (database,)).fetchone() or (False,)
     if not exists:
         conn.execute(sql.SQL(CREATE_DATABASE).format(database=sql.Identifier(database), role=sql.Identifier(owner)))
 
 
 def ensure_login(conn: Connection, role: str, password: str) -> None:
-    """Let *role* exist and log in with *password*."""
+    """Create *role* if it is missing, and let it log in with *password*."""
     verifier = _verifier(conn, role, password)
     if has_role(conn, role):
         _alter(conn, role, sql.SQL(SET_PASSWORD).format(role=sql.Identifier(role), verifier=verifier))
@@ -132,14 +132,14 @@ def ensure_login(conn: Connection, role: str, password: str) -> None:
 
 
 def ensure_member(conn: Connection, member: str, password: str, role: str) -> None:
-    """Let *member* exist, log in with *password* and have the rights of *role*."""
+    """Create *member* if it is missing. Let it log in with *password*, and give it the rights of *role*."""
     ensure_login(conn, member, password)
     grant = sql.SQL(GRANT_RIGHTS).format(role=sql.Identifier(role), member=sql.Identifier(member))
     _alter(conn, role, grant)
 
 
 def ensure_group(conn: Connection, role: str) -> None:
-    """Let *role* exist, without a log-in, and let the current user give it objects."""
+    """Create *role* without a log-in if it is missing, and let the current user give it objects."""
     if not has_role(conn, role):
         conn.execute(sql.SQL(CREATE_GROUP).format(role=sql.Identifier(role)))
     _alter(conn, role, sql.SQL(GRANT_SET).format(role=sql.Identifier(role)))
