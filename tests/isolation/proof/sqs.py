@@ -19,7 +19,7 @@ from tests.given import REGION
 ACCOUNT = "123456789012"  # moto's
 TARGET = "X-Amz-Target"
 CONTENT_TYPE = "Content-Type"
-FORWARDED_HEADERS = (TARGET, CONTENT_TYPE, "Authorization")
+FORWARDED_HEADERS = (TARGET, CONTENT_TYPE, "Authorization", "If-None-Match")
 
 type Message = dict[str, Any]
 
@@ -96,6 +96,8 @@ class _AwsHandler(BaseHTTPRequestHandler):
         head = "\r\n".join([*lines, *(["Connection: close"] if self.close_connection else []), "", ""])
         self.wfile.write(head.encode() + answer)
 
+    do_PUT = do_POST  # noqa: N815 - the library's name; entries of the register
+
     def log_message(self, *_: object) -> None:
         """Log nothing."""
 
@@ -110,7 +112,7 @@ class _AwsHandler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(urlsplit(self.moto_url).netloc)
         headers = {name: self.headers[name] for name in FORWARDED_HEADERS if name in self.headers}
-        connection.request("POST", self.path, body, headers)
+        connection.request(self.command, self.path, body, headers)
         response = connection.getresponse()
         answer = response.status, response.read()
         connection.close()
