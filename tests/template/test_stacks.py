@@ -303,6 +303,12 @@ def test_proxy_has_one_secret_for_each_user() -> None:
     assert {auth["IAMAuth"] for auth in proxy["Auth"]} == {"DISABLED"}
 
 
+def test_role_of_the_proxy_works_for_this_account_alone() -> None:
+    [statement] = of_postgres("ProxyRole")["AssumeRolePolicyDocument"]["Statement"]
+
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 # ------------------------------------------------------------------------------------------------------------- network
 
 
