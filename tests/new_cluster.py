@@ -66,12 +66,16 @@ DESCRIBE_DATABASES = "SELECT datname, datdba::regrole::text FROM pg_database WHE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCluster:
-    """A running cluster. *port* takes TLS, with a certificate of *root_file*. *plain_port* takes none."""
+    """A running cluster. *port* takes TLS, with a certificate of *root_file*. *plain_port* takes none.
+
+    The server writes *log_file*.
+    """
 
     superuser_url: str
     port: int
     plain_port: int
     root_file: Path
+    log_file: Path
 
     def stores(self, **changes: Any) -> DataStores:  # noqa: ANN401 - a member each
         address = ServerAddress(host=HOST, port=self.port)
@@ -104,7 +108,11 @@ def running_cluster() -> Iterator[NewCluster]:
         processes.start(directory, postgres.prepare(settings, port=plain_port, credentials=credentials))
         with tls_server(authority, plain_port, is_postgres=True) as port:
             cluster = NewCluster(
-                superuser_url=superuser_url, port=port, plain_port=plain_port, root_file=authority.root_file
+                superuser_url=superuser_url,
+                port=port,
+                plain_port=plain_port,
+                root_file=authority.root_file,
+                log_file=processes.log_path(directory, postgres.NAME),
             )
             create = sql.SQL(CREATE_MASTER).format(sql.Identifier(MASTER.username), sql.Literal(MASTER.password))
             cluster.execute(create.as_string())

@@ -15,7 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import boto3
+
 from scripts.build import build
+from scripts.deploy.account import find_account_problems
 from scripts.deploy.conditions import Decisions
 from scripts.deploy.costs import Prices, Resource, cost_month, list_resources
 from scripts.deploy.questions import STAGE_NAME, Read, Say, ask_section
@@ -55,6 +58,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     print("\n".join(describe(root, template, parameters, settings)), flush=True)
     if chosen.is_dry:
         return 0
+    if problems := list(find_account_problems(boto3.client("lambda", region_name=settings["region"]), parameters)):
+        return _fail(problems)
     build(root, BUILD, ARCHITECTURE)
     return _deploy(chosen.stage, root)
 

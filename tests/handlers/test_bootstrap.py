@@ -11,10 +11,11 @@ import boto3
 import psycopg
 import pytest
 from moto.cloudformation.models import cloudformation_backends
-from moto.rds.exceptions import InvalidDBClusterStateFault
+from moto.rds.exceptions import DBClusterNotFoundError, InvalidDBClusterStateFault
 from moto.rds.models import rds_backends
 from werkzeug.exceptions import HTTPException
 
+from scripts.template import read_template
 from tenancy.rules.data_stores import ServerUser
 from tenancy.stores.aws import database_cluster
 from tenancy.stores.aws.secrets import (
@@ -30,7 +31,7 @@ from tenancy.stores.aws.secrets import (
 from tenancy.stores.postgres.client import Database
 from tests.aws_account import make_secret_without_value, put_secret
 from tests.free_ports import free_port
-from tests.given import REGION, STACK_NAME, AwsAccount
+from tests.given import REGION, ROOT, STACK_NAME, AwsAccount
 from tests.handlers.cloudformation import report_server, stack_request
 from tests.handlers.functions import PREFIX, Function, running
 from tests.handlers.requests import sample
@@ -193,6 +194,21 @@ def test_changed_password_is_set_and_its_url_written(run: Run) -> None:
     assert ":another@" in read_urls()[DATABASE][0]
 
 
+def test_run_by_hand_gives_roles_of_a_backup_their_passwords(
+    run: Run, bootstrap: Function, cluster: NewCluster
+) -> None:
+    """docs/disaster-recovery.md has this request."""
+    run()
+    cluster.execute("ALTER ROLE tenancy_functions PASSWORD 'password-of-the-backup'")
+    address = f"{HOST}:{cluster.port}"
+    properties = {"Cluster": address, "Proxy": address, "Redis": "cache.example:6379", "MasterSecret": "master"}
+
+    answer = bootstrap({"ResourceProperties": properties})
+
+    assert answer == {"Secrets": len(URLS)} == {"Secrets": 5}
+    psycopg.connect(read_urls()[DATABASE][0]).close()
+
+
 @pytest.mark.parametrize("name", [FUNCTIONS_PASSWORD, AUTHORIZER_PASSWORD])
 def test_second_user_has_the_rights_of_its_role_only(run: Run, cluster: NewCluster, name: str) -> None:
     run()
@@ -313,6 +329,23 @@ def test_failed_run_writes_no_url(run: Run) -> None:
         client.get_secret_value(SecretId=f"{PREFIX}/{DATABASE}")
 
 
+def test_log_of_the_cluster_has_no_values_of_rows(cluster: NewCluster) -> None:
+    parameters = read_template(ROOT / "stacks/postgres.yaml")["Resources"]["Parameters"]["Properties"]["Parameters"]
+    settings = {name: str(value) for name, value in parameters.items() if name.startswith("log_")}
+
+    with closing(psycopg.connect(cluster.superuser_url, autocommit=True)) as conn:
+        for name, value in settings.items():
+            conn.execute("SELECT set_config(%s, %s, false)", (name, value))
+        conn.execute("CREATE TEMPORARY TABLE people (email text UNIQUE)")
+        conn.execute("INSERT INTO people VALUES ('anna@acme.example')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            conn.execute("INSERT INTO people VALUES ('anna@acme.example')")
+
+    log = cluster.log_file.read_text()
+    assert "people_email_key" in log
+    assert "anna@" not in log
+
+
 # -------------------------------------------------------------------------------------------------- deletion protection
 
 
@@ -372,10 +405,14 @@ def test_failed_deploy_switches_the_protection_off(protect: Run, status: str) ->
     assert not is_protected()
 
 
-def test_missing_cluster_fails_without_a_second_run(protect: Run) -> None:
-    report = protect("Create", cluster="unknown")
+def test_refusal_of_postgres_is_named_by_its_sqlstate(run: Run, cluster: NewCluster) -> None:
+    cluster.execute(f"ALTER ROLE {MASTER.username} NOCREATEDB")
 
-    assert report["Status"] == "FAILED"
+    report = run()
+
+    cluster.execute(f"ALTER ROLE {MASTER.username} CREATEDB")
+    assert "PostgreSQL answered SQLSTATE 42501." in report["Reason"]
+    assert "permission denied" not in report["Reason"]
 
 
 class ThrottledError(HTTPException):
@@ -435,4 +472,17 @@ def test_wait_for_a_cluster_ends(protect: Run, monkeypatch: pytest.MonkeyPatch) 
     report = protect("Create")
 
     assert report["Status"] == "FAILED"
+    assert calls == [1]
+
+
+def test_missing_cluster_is_reported_by_its_code(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The roll-back of a first deploy deletes the log of the function."""
+    refusal = DBClusterNotFoundError("acme", "A text of AWS.")
+    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
+
+    report = protect("Create")
+
+    assert report["Status"] == "FAILED"
+    assert "ModifyDBCluster was answered DBClusterNotFound" in report["Reason"]
+    assert "A text of AWS" not in report["Reason"]
     assert calls == [1]

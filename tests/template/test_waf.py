@@ -5,7 +5,7 @@ from typing import Any
 
 from tenancy.rules.usage_plans import UsagePlan, fence_of
 from tests.template.template import RESOURCES, TEMPLATE, properties_of
-from tests.template.transformed import deployed
+from tests.template.transformed import deployed, transformed
 
 WINDOW_SECONDS = 300
 TYPES = {"AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation"}
@@ -17,10 +17,10 @@ def waf_of(**parameters: str) -> dict[str, dict[str, Any]]:
     return {each["Type"]: each["Properties"] for each in resources if each["Type"].startswith("AWS::WAF")}
 
 
-def rate_rule() -> dict[str, Any]:
-    [rule] = waf_of(Waf="true")["AWS::WAFv2::WebACL"]["Rules"]
-    found: dict[str, Any] = rule
-    return found
+def rate_rules() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the rule of all requests, and that of log-in."""
+    of_all, of_log_in = waf_of(Waf="true")["AWS::WAFv2::WebACL"]["Rules"]
+    return of_all, of_log_in
 
 
 def test_stack_has_a_firewall_only_if_it_is_wanted() -> None:
@@ -37,7 +37,7 @@ def test_firewall_is_in_front_of_the_stage() -> None:
 
 
 def test_firewall_refuses_addresses_above_a_rate_and_no_other_request() -> None:
-    acl, rule = waf_of(Waf="true")["AWS::WAFv2::WebACL"], rate_rule()
+    acl, (rule, _) = waf_of(Waf="true")["AWS::WAFv2::WebACL"], rate_rules()
 
     assert (acl["Scope"], acl["DefaultAction"]) == ("REGIONAL", {"Allow": {}})
     assert rule["Statement"] == {
@@ -55,8 +55,45 @@ def test_one_server_of_the_largest_tier_stays_below_the_rate() -> None:
     assert TEMPLATE["Parameters"]["RequestsPerAddress"]["Default"] > largest
 
 
+def log_in_paths() -> list[str]:
+    """Return what the paths begin with that have a rate of their own."""
+    statement = rate_rules()[1]["Statement"]["RateBasedStatement"]["ScopeDownStatement"]
+    matches = [each["ByteMatchStatement"] for each in statement["OrStatement"]["Statements"]]
+    assert {each["PositionalConstraint"] for each in matches} == {"STARTS_WITH"}
+    assert [each["FieldToMatch"] for each in matches] == [{"UriPath": {}}] * len(matches)
+    return [each["SearchString"] for each in matches]
+
+
+def test_one_address_cannot_use_up_the_throttle_of_log_in() -> None:
+    """Its rate is a tenth of the throttle, which all callers share."""
+    parameters, rate = TEMPLATE["Parameters"], rate_rules()[1]["Statement"]["RateBasedStatement"]
+
+    assert rate["Limit"] == parameters["LogInRequestsPerAddress"]["Default"]
+    assert rate["Limit"] <= parameters["PeopleRequestsPerSecond"]["Default"] * WINDOW_SECONDS / 10
+
+
+def test_each_public_path_of_people_has_the_rate_of_log_in() -> None:
+    public = {
+        f"/v1{path}"
+        for path, operations in transformed()["Api"]["Properties"]["Body"]["paths"].items()
+        for method, operation in operations.items()
+        if method in {"get", "post"} and operation["security"] == []
+    }
+
+    limited = {path for path in public if path.startswith(tuple(log_in_paths()))}
+
+    assert {path for path in public if path.startswith(("/v1/auth", "/v1/users"))} == limited != set()
+
+
+def test_both_rules_refuse_alike() -> None:
+    of_all, of_log_in = rate_rules()
+
+    assert of_all["Action"] == of_log_in["Action"]
+    assert (of_all["Priority"], of_log_in["Priority"]) == (0, 1)
+
+
 def test_refusal_is_a_429_that_sdks_repeat() -> None:
-    acl, response = waf_of(Waf="true")["AWS::WAFv2::WebACL"], rate_rule()["Action"]["Block"]["CustomResponse"]
+    acl, response = waf_of(Waf="true")["AWS::WAFv2::WebACL"], rate_rules()[0]["Action"]["Block"]["CustomResponse"]
 
     body = acl["CustomResponseBodies"][response["CustomResponseBodyKey"]]
 
@@ -66,7 +103,11 @@ def test_refusal_is_a_429_that_sdks_repeat() -> None:
     )
     assert response["ResponseCode"] == document["status"] == 429
     assert document["code"] == "throttled"
-    assert headers == {"Retry-After": str(document["retry_after"]), "Access-Control-Allow-Origin": "*"}
+    assert headers == {
+        "Retry-After": str(document["retry_after"]),
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Retry-After",
+    }
     assert document["retry_after"] == WINDOW_SECONDS
 
 
@@ -76,7 +117,7 @@ def test_firewall_keeps_no_request() -> None:
 
     samples = [each["VisibilityConfig"]["SampledRequestsEnabled"] for each in (acl, *acl["Rules"])]
 
-    assert samples == [False, False]
+    assert samples == [False, False, False]
     assert not properties_of("AWS::WAFv2::LoggingConfiguration")
 
 

@@ -3,13 +3,18 @@
 import re
 import shutil
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from ministack.services.cloudformation.engine import _check_rules_section, _evaluate_rules
 
 from scripts.deploy.__main__ import add_stage, find_problems, main, parameters_of
+from scripts.deploy.account import find_account_problems
 from scripts.deploy.conditions import Decisions
 from scripts.deploy.costs import Prices, Resource, cost_month, list_resources
 from scripts.deploy.questions import questions
@@ -173,6 +178,42 @@ def test_unanswered_questions_change_nothing(samconfig: Path) -> None:
 @pytest.mark.parametrize("stage", ["", "Acme", "a b", "a]", "1"])
 def test_name_of_a_stage_is_checked(samconfig: Path, stage: str) -> None:
     assert "is not a valid name of a stage" in str(add_stage(samconfig, TEMPLATE, stage, read=lambda _: ""))
+
+
+# ------------------------------------------------------------------------------------------------------------- account
+
+
+@contextmanager
+def account_with(concurrent_executions: int) -> Iterator[Any]:
+    """Yield a client of Lambda in an account with this limit."""
+    client = boto3.client("lambda", region_name=REGION)
+    with Stubber(client) as stubber:
+        limit = {"AccountLimit": {"ConcurrentExecutions": concurrent_executions}}
+        stubber.add_response("get_account_settings", limit, {})
+        yield client
+
+
+@pytest.mark.parametrize(("limit", "reserved"), [(10, "10"), (499, "400"), (10, "400")])
+def test_account_with_too_few_executions_is_refused(limit: int, reserved: str) -> None:
+    with account_with(limit) as client:
+        [problem] = find_account_problems(client, {"IngestConcurrency": reserved})
+
+    assert f"has {limit} concurrent executions" in problem
+    assert f"needs {int(reserved) + 100}." in problem
+
+
+@pytest.mark.parametrize(("limit", "parameters"), [(500, {"IngestConcurrency": "400"}), (10, {})])
+def test_account_with_enough_executions_is_accepted(limit: int, parameters: Mapping[str, str]) -> None:
+    with account_with(limit) as client:
+        assert list(find_account_problems(client, parameters)) == []
+
+
+def test_unknown_limit_stops_no_deploy() -> None:
+    client = boto3.client("lambda", region_name=REGION)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_account_settings", "AccessDeniedException")
+
+        assert list(find_account_problems(client, {"IngestConcurrency": "400"})) == []
 
 
 # -------------------------------------------------------------------------------------------------------------- prices

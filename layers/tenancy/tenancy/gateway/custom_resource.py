@@ -5,10 +5,10 @@ The result is always sent to the presigned URL of the request.
 
 import json
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from tenancy.errors import DeploymentError, Refusal
+from tenancy.errors import AwsCallError, DeploymentError, Refusal
 from tenancy.gateway.serve import log_fault
 from tenancy.rules.access_tokens.token_keys import TokenKeysError
 from tenancy.rules.durations import CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS
@@ -28,7 +28,8 @@ def serve_custom_resource(
     stack.
 
     A failure is reported with the type of the error. The text is added only for our own errors, because the text of a
-    driver's error may contain a password. Nothing is raised then, or Lambda would run the function two more times.
+    driver's error may contain a password. Of these the codes are added: the roll-back of a first deploy deletes the
+    log. Nothing is raised then, or Lambda would run the function two more times.
 
     Raises:
         Exception: *work* failed, and the function was invoked by hand, without CloudFormation.
@@ -39,11 +40,30 @@ def serve_custom_resource(
         if "ResponseURL" not in event:
             raise
         log_fault(error)
-        text = str(error) if isinstance(error, ERRORS_WITH_SAFE_TEXT) else "see the function's log"
-        _report(event, physical_id, "FAILED", {}, f"{type(error).__name__}: {text}")
+        _report(event, physical_id, "FAILED", {}, f"{type(error).__name__}: {_reason_of(error)}")
         return {}
     _report(event, physical_id, "SUCCESS", data, "")
     return data
+
+
+def _reason_of(error: Exception) -> str:
+    """Return the text of our own errors, or the codes of a driver's error."""
+    if isinstance(error, ERRORS_WITH_SAFE_TEXT):
+        return str(error)
+    return " ".join([*_codes_of(error), "See the function's log, or docs/deploy.md if it is gone."])
+
+
+def _codes_of(error: Exception) -> Iterator[str]:
+    """Yield the codes of an error of AWS, PostgreSQL or ClickHouse. Only stores may import the classes."""
+    facts = vars(error)
+    if isinstance(facts.get("response"), Mapping):  # of boto
+        yield f"{facts.get('operation_name')} was answered {facts['response'].get('Error', {}).get('Code')}."
+    if isinstance(error, AwsCallError):
+        yield f"AWS answered {error.code}."
+    if sqlstate := getattr(error, "sqlstate", None):
+        yield f"PostgreSQL answered SQLSTATE {sqlstate}."
+    if isinstance(facts.get("code"), int):
+        yield f"ClickHouse answered code {facts['code']}."
 
 
 def _report(event: Mapping[str, Any], physical_id: str, status: str, data: Mapping[str, Any], reason: str) -> None:
