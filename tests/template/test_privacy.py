@@ -40,9 +40,8 @@ def test_objects_are_refused_without_tls(bucket: str) -> None:
 def test_old_versions_and_parts_of_objects_expire(bucket: str) -> None:
     rules = [each for each in BUCKETS[bucket]["LifecycleConfiguration"]["Rules"] if each["Status"] == "Enabled"]
 
-    assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= {
-        name for rule in rules for name in rule
-    }
+    expiring = {name for rule in rules for name in rule}
+    assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= expiring
 
 
 def test_export_files_expire_after_twice_their_retention() -> None:

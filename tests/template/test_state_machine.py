@@ -13,8 +13,8 @@ from tests.template.template import FUNCTIONS, TEMPLATE, properties_of
 FILE = ROOT / "functions" / "delete" / "delete_organization.asl.json"
 MACHINE = json.loads(FILE.read_text())
 IDS_AND_TIMES = {"task", "execution.$", "organization_id.$", "generation.$", "store.$", "closed_at.$"}
-# privacy_jobs and roll_up hold a claim or lease while they write. migrate and bootstrap run on deploys, and erase writes
-# no rows of an organization.
+# privacy_jobs and roll_up hold a claim or lease while they write. migrate and bootstrap run on deploys, and erase
+# writes no rows of an organization.
 WRITERS_WITH_ANOTHER_LIMIT = {"privacy_jobs", "roll_up", "migrate", "bootstrap", "erase"}
 
 
