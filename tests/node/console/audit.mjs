@@ -1,6 +1,6 @@
 // Audit: more entries than a page. Older ones are added, stay, and are found by their link.
 import assert from "node:assert/strict";
-import { call, consoleOf, run, signIn, until } from "./harness.mjs";
+import { call, consoleOf, inspect, run, signIn, until } from "./harness.mjs";
 
 const PAGE_ROWS = 50;
 const AT_ONCE = 4;
@@ -26,6 +26,7 @@ await run(async ({ given, open }) => {
   await page.route(OLDER, (route) => route.fulfill({ status: 500, json: PROBLEM }));
   await older.press("Enter");
   await page.getByText("Not loaded: Internal Server Error").waitFor();
+  await inspect(page, "failure-toast", ".toasts");
   assert.equal(await openers.count(), PAGE_ROWS);
   await page.unroute(OLDER);
   await older.press("Enter");

@@ -1,7 +1,7 @@
 // By keyboard alone: branding, domains, sign-on and the audit log.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { run } from "./harness.mjs";
+import { inspectDialog, run } from "./harness.mjs";
 import { typeIn, typist } from "./typist.mjs";
 
 await run(async ({ given, open }) => {
@@ -58,6 +58,7 @@ await run(async ({ given, open }) => {
   await press("button", `Verify ${mail}`);
   await page.getByRole("article", { name: mail }).locator(".notice").waitFor();
   await press("button", `Remove ${mail}`);
+  await inspectDialog(page, "remove-email-domain");
   await destroy("Remove e-mail domain", "Type the name", mail);
   await press("button", "Remove the connection");
   await destroy("Remove connection", "Type the name", "SAML 2.0");
