@@ -15,7 +15,8 @@ def test_operator_reads_are_logged_and_sealed(api: Api, stack: Stack, acme: Orga
     assert wait_for(lambda: count_reads(acme), 1) == 1
     sweep(stack)
     verified = api.get("/audit/verify", acme.secret_key).document
-    assert (verified["valid"], verified["first_sequence"], verified["last_sequence"]) == (True, 1, 2)
+    assert (verified["valid"], verified["first_sequence"]) == (True, 1)
+    assert verified["last_sequence"] >= 2  # and acme's own reads, which are recorded as well
     assert count_reads(globex) == 0
 
 

@@ -6,6 +6,7 @@ const MEMBERS = 5;
 const MOST_A_MINUTE = 12; // one in 5 seconds
 const STEP_MS = 1_000;
 const THROTTLED = 429;
+const LISTS = new Set(["/v1/erasures", "/v1/exports"]);
 const API = /\/v1\/(?!console)/;
 
 await run(async ({ given, open }) => {
@@ -26,7 +27,7 @@ await run(async ({ given, open }) => {
   for (const { paths, refused } of counts) {
     const polled = paths.filter(({ isPolled }) => isPolled).map(({ path }) => path);
     assert.ok(polled.length > 0 && polled.length <= MOST_A_MINUTE, polled.join(" "));
-    assert.deepEqual([...new Set(polled)].toSorted(), ["/v1/erasures", "/v1/exports"]);
+    assert.deepEqual(polled.filter((path) => !LISTS.has(path)), []); // of those whose jobs still wait
     assert.equal(refused, 0);
   }
   const all = counts.flatMap(({ paths }) => paths).length; // with those that show the page
