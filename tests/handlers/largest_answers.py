@@ -71,8 +71,8 @@ LARGE_NUMBER = 2**62
 INSERT_ORGANIZATIONS = """
     INSERT INTO organizations (id, name, subdomain, tier, gateway_key, created_at, status, deleted_at, purge_at,
                                deletion_reason, overrides)
-    SELECT gen_random_uuid(), repeat(%(large)s, 255), %(letter)s || lpad(n::text, 62, '0'), 'enterprise', %(letter)s || n,
-           now(), 'deleted', now(), now(), repeat(%(large)s, %(reason)s), %(overrides)s
+    SELECT gen_random_uuid(), repeat(%(large)s, 255), %(letter)s || lpad(n::text, 62, '0'), 'enterprise',
+           %(letter)s || n, now(), 'deleted', now(), now(), repeat(%(large)s, %(reason)s), %(overrides)s
     FROM generate_series(1, %(rows)s) AS n
 """
 LARGEST_OVERRIDES = {
