@@ -10,11 +10,13 @@ import boto3
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.events.frames import decode_lines
+from tenancy.rules.register import SUBJECTS
 from tests.given import REGION
 from tests.isolation.proof.discovery.deployment import is_bucket
 from tests.isolation.proof.normalization import UUIDS
 from tests.isolation.proof.proof_data import ProofData
 
+REGISTER = "registerbucket/"  # by its logical id, as the proof names buckets
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -26,11 +28,15 @@ def objects_in(resources: Mapping[str, str]) -> dict[str, str]:
 def leaks_in_objects(objects: Mapping[str, str], data: ProofData) -> list[str]:
     """Return a sentence for each object without an owner, and for each foreign canary and id.
 
-    The owner of an object is the organization whose id its key begins with, or the platform.
+    The owner of an object is the organization whose id its key begins with, or the platform. An object of the register
+    has none. It may show no canary of any organization, and no id but that of an erasure.
     """
     organization_ids = {str(each.organization_id): each.organization_id for each in data.organizations}
     leaks = []
     for key, text in objects.items():
+        if key.startswith(REGISTER):
+            leaks += _leaks_in_entry(key, text, data)
+            continue
         owner = {**organization_ids, str(PLATFORM_LOG): PLATFORM_LOG}.get(key.split("/")[1])
         if owner is None:
             leaks.append(f"{key} lies under no organization's id")
@@ -41,6 +47,17 @@ def leaks_in_objects(objects: Mapping[str, str], data: ProofData) -> list[str]:
         foreign |= (ids & set(organization_ids)) - {str(owner)}
         leaks += [f"{key} shows the id {each}" for each in foreign]
     return leaks
+
+
+def _leaks_in_entry(key: str, text: str, data: ProofData) -> list[str]:
+    shown = f"{key} {text}"
+    ids = {each for each in UUIDS.findall(shown) if each in data.owners}
+    may_show = ids if key.startswith(f"{REGISTER}{SUBJECTS}/") else set()
+    organization_ids = {str(each.organization_id) for each in data.organizations}
+    return [
+        *(f"{key} shows {location}" for location in data.canaries.locations_in(shown)),
+        *(f"{key} shows the id {each}" for each in (ids - may_show) | (ids & organization_ids)),
+    ]
 
 
 def organizations_in_objects(objects: Mapping[str, str], data: ProofData) -> set[UUID | None]:
