@@ -103,16 +103,39 @@ def _terminate(client: socket.socket, context: ssl.SSLContext, target_port: int,
             context.wrap_socket(client, server_side=True) as encrypted,
             socket.create_connection((HOST, target_port)) as target,
         ):
-            while _pass_on(encrypted, target):
-                pass
+            _relay(encrypted, target)
 
 
-def _pass_on(encrypted: ssl.SSLSocket, target: socket.socket) -> bool:
-    """Pass the next bytes of either side on, and tell whether both are open."""
-    ready = [encrypted] if encrypted.pending() else select.select([encrypted, target], [], [])[0]
-    for source in ready:
-        received = source.recv(BUFFER_BYTES)
-        (target if source is encrypted else encrypted).sendall(received)
-        if not received:
-            return False
+def _relay(encrypted: ssl.SSLSocket, target: socket.socket) -> None:
+    """Pass bytes on in both directions until a side has closed. Bytes that a side does not take yet wait in memory.
+
+    With blocking sockets a client that sends all commands before it reads a reply would wait for ever.
+    """
+    waiting: dict[socket.socket, bytearray] = {encrypted: bytearray(), target: bytearray()}
+    for each in waiting:
+        each.setblocking(False)
+    is_open = True
+    while is_open:
+        select.select(list(waiting), [each for each, unsent in waiting.items() if unsent], [])
+        is_open = _receive(encrypted, waiting[target]) and _receive(target, waiting[encrypted])
+        for each, unsent in waiting.items():
+            _send(each, unsent)
+    for each, unsent in waiting.items():
+        each.setblocking(True)
+        each.sendall(unsent)
+
+
+def _receive(source: socket.socket, received: bytearray) -> bool:
+    """Add all bytes that have arrived to *received*, and tell whether *source* is still open."""
+    with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        while part := source.recv(BUFFER_BYTES):
+            received += part
+        return False
     return True
+
+
+def _send(sink: socket.socket, unsent: bytearray) -> None:
+    """Send as many bytes of *unsent* as *sink* takes now."""
+    with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        while unsent:
+            del unsent[: sink.send(bytes(unsent[:BUFFER_BYTES]))]
