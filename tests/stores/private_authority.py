@@ -113,7 +113,7 @@ def _relay(encrypted: ssl.SSLSocket, target: socket.socket) -> None:
     """
     waiting: dict[socket.socket, bytearray] = {encrypted: bytearray(), target: bytearray()}
     for each in waiting:
-        each.setblocking(False)
+        each.settimeout(0)
     is_open = True
     while is_open:
         select.select(list(waiting), [each for each, unsent in waiting.items() if unsent], [])
@@ -121,7 +121,7 @@ def _relay(encrypted: ssl.SSLSocket, target: socket.socket) -> None:
         for each, unsent in waiting.items():
             _send(each, unsent)
     for each, unsent in waiting.items():
-        each.setblocking(True)
+        each.settimeout(None)
         each.sendall(unsent)
 
 
