@@ -51,12 +51,12 @@ def leaks_in_objects(objects: Mapping[str, str], data: ProofData) -> list[str]:
 
 def _leaks_in_entry(key: str, text: str, data: ProofData) -> list[str]:
     shown = f"{key} {text}"
-    ids = {each for each in UUIDS.findall(shown) if each in data.owners}
-    may_show = ids if key.startswith(f"{REGISTER}{SUBJECTS}/") else set()
     organization_ids = {str(each.organization_id) for each in data.organizations}
+    ids = set(UUIDS.findall(shown))
+    of_rows = set() if key.startswith(f"{REGISTER}{SUBJECTS}/") else ids & set(data.owners)  # an erasure's own id
     return [
         *(f"{key} shows {location}" for location in data.canaries.locations_in(shown)),
-        *(f"{key} shows the id {each}" for each in (ids - may_show) | (ids & organization_ids)),
+        *(f"{key} shows the id {each}" for each in of_rows | (ids & organization_ids)),
     ]
 
 
