@@ -45,7 +45,7 @@ class DatabaseCluster:
                 DBClusterIdentifier=self._cluster_id, DeletionProtection=is_protected, ApplyImmediately=True
             )
         except ClientError as error:
-            if is_last or error.response["Error"]["Code"] != BEING_CHANGED:
+            if is_last or error.response.get("Error", {}).get("Code") != BEING_CHANGED:
                 raise
             return False
         return True
