@@ -139,6 +139,7 @@ def test_organization_past_its_plan_is_throttled_alone(
     assert api.get("/usage", globex.secret_key).status == 200
 
 
+@pytest.mark.alone
 def test_new_administrator_gets_one_welcome_mail(stack: Stack, provision: Provision) -> None:
     def count_welcomes() -> int:
         return sum(message["Subject"] == "Welcome, Acme" for message in stack.mail())
@@ -156,6 +157,7 @@ def test_new_administrator_gets_one_welcome_mail(stack: Stack, provision: Provis
     assert f"/v1/console/?organization={acme.subdomain}" in str(newest)
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("acme")
 def test_sweep_leaves_no_pending_work(stack: Stack) -> None:
     sweep(stack)
