@@ -40,6 +40,9 @@ class Caller:
         service, _, rest = resource.partition(":")
         for name, logical in self.names.items():
             rest = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", logical, rest)
+        bucket, *_ = rest.partition("/")
+        if service == "s3" and f"{bucket}Bucket" in TEMPLATE["Resources"]:  # the tests' own bucket has a queue's name
+            rest = rest.replace(bucket, f"{bucket}Bucket", 1)
         return self.function, action, f"{service}:{UUID_TEXT.sub('<id>', rest)}"
 
 

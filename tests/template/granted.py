@@ -103,8 +103,9 @@ def _named(resource: Any) -> str:  # noqa: ANN401 - a value of the template
             return f"secretsmanager:secret:SecretsPrefix/{MADE_SECRETS[name]}"
         case {"Ref": name}:
             return _arn_of(name) if name in RESOURCES else "*"
-        case {"Fn::Sub": [text, _]} | {"Fn::Sub": text}:
-            return _substituted(text)
+        case {"Fn::Sub": value}:
+            text, known = value if isinstance(value, list) else (value, {})
+            return _substituted(text, (*ANYWHERE, *known))
     return str(resource)
 
 
@@ -112,12 +113,12 @@ def _arn_of(name: str) -> str:
     return ARNS_OF[RESOURCES[name]["Type"]].format(name)
 
 
-def _substituted(text: str) -> str:
+def _substituted(text: str, anything: tuple[str, ...]) -> str:
     def name_of(found: re.Match[str]) -> str:
         name, _, attribute = found[1].partition(".")
         if attribute == "Arn":
             return _arn_of(name)
-        return "*" if name in ANYWHERE else plain_name(name)
+        return "*" if name in anything else plain_name(name)
 
     plain = re.sub(r"\$\{([\w:.]+)\}", name_of, text)
     arn = ARN.fullmatch(plain)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 CALLS_PATH: Final = "/_stack/calls"
 # A signed request has its scope in a header, and a presigned link has it in its query.
@@ -22,6 +22,16 @@ MEMBERS: Final = {
     "states": "stateMachineArn|executionArn",
     "acm": "CertificateArn",
 }
+
+# Parts of a bucket that a query asks for.
+S3_SETTINGS: Final = {
+    "encryption": "GetEncryptionConfiguration",
+    "lifecycle": "GetLifecycleConfiguration",
+    "versioning": "GetBucketVersioning",
+    "versions": "ListBucketVersions",
+}
+# Services with AWS's query protocol: a form names the action. The member with the name of the resource, and its kind.
+QUERY_PROTOCOL: Final = {"cloudformation": ("StackName", ""), "rds": ("DBClusterIdentifier", "cluster:")}
 
 type Permission = tuple[str, str]
 
@@ -101,8 +111,8 @@ def _of_s3(request: SignedRequest) -> Iterator[Permission]:
             action = "DeleteObjectVersion" if b"<VersionId>" in each else "DeleteObject"
             yield f"s3:{action}", f"s3:{bucket}/{name.decode()}"
     else:
-        action = "ListBucketVersions" if "versions" in request.query.split("&") else "ListBucket"
-        yield f"s3:{action}", f"s3:{bucket}"
+        asked = {each.partition("=")[0] for each in request.query.split("&")}
+        yield f"s3:{next((S3_SETTINGS[each] for each in asked if each in S3_SETTINGS), 'ListBucket')}", f"s3:{bucket}"
 
 
 def _of_api_gateway(request: SignedRequest) -> Iterator[Permission]:
@@ -132,8 +142,15 @@ def _of_lambda(request: SignedRequest) -> Iterator[Permission]:
     yield "lambda:InvokeFunction", f"lambda:function:{name}"
 
 
+def _of_query_protocol(request: SignedRequest) -> Iterator[Permission]:
+    form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+    member, kind = QUERY_PROTOCOL[request.service]
+    yield f"{request.service}:{form.get('Action', '')}", f"{request.service}:{kind}{form.get(member, '')}"
+
+
 OF_SERVICE: Final[Mapping[str, Callable[[SignedRequest], Iterator[Permission]]]] = {
     **dict.fromkeys(MEMBERS, _of_target),
+    **dict.fromkeys(QUERY_PROTOCOL, _of_query_protocol),
     "apigateway": _of_api_gateway,
     "lambda": _of_lambda,
     "route53": _of_route53,
