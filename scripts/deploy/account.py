@@ -1,4 +1,4 @@
-"""What the account of AWS must have before a deploy starts. A refusal of CloudFormation comes after half an hour."""
+"""Checks of the AWS account before a deploy. CloudFormation itself would fail only after half an hour."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ QUOTA: Final = "L-B99A9384"
 
 
 def find_account_problems(aws_lambda: Any, parameters: Mapping[str, str]) -> Iterator[str]:  # noqa: ANN401 - boto3's client
-    """Yield why the account cannot have a stack with *parameters*. Nothing is known if AWS refuses the question."""
+    """Yield each reason why the account cannot have a stack with *parameters*, or none if AWS refuses the call."""
     reserved = int(parameters.get(INGEST_CONCURRENCY) or 0)
     try:
         limit = int(aws_lambda.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])

@@ -60,7 +60,7 @@ def find_policy(stack: str, secrets_prefix: str) -> dict[str, Any]:
 
 
 def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]:
-    """Replay the register, and return what is wrong with it or with the audit logs of the restored databases.
+    """Replay the register. Return a sentence for each fault of the register or of an audit log.
 
     Raises:
         Refusal, RowsLeftError: as for `replay`. Run it again.
@@ -78,9 +78,9 @@ def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]
 def _replay_until_unchanged(
     stores: ReplayStores, reader: RegisterReader, say: Say
 ) -> tuple[Replay, RegisteredChanges, list[str]]:
-    """Replay until the register has no new ends, and return all done, the entries, and what is wrong.
+    """Replay until the register has no new entries. Return the work done, the entries, and the faults.
 
-    The API of a lost PostgreSQL that still answers may write further ones.
+    If the lost PostgreSQL still answers, the API may add entries meanwhile.
     """
 
     def pause(waiting: Sequence[UUID]) -> None:

@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def lint() -> int:
-    """Print what bandit, detect-secrets and checkov find."""
+    """Print the findings of bandit, detect-secrets and checkov."""
     with ThreadPoolExecutor() as pool:
         started = [pool.submit(check) for check in (checks.check_code, checks.check_secrets, checks.check_templates)]
         lines = list(chain.from_iterable(each.result() for each in started))

@@ -130,7 +130,7 @@ class Terminal:
                 time.sleep(min(left, TICK_SECONDS))
 
     def confirm(self, action: str, what: str, expected: str, *, is_confirmed: bool) -> None:
-        """Ask for *expected* to be typed, unless *is_confirmed*. *what* describes it, such as "its name".
+        """Ask the person to type *expected*, unless *is_confirmed*. *what* is its description, such as "its name".
 
         Raises:
             CommandError: another text was typed, or there is no terminal.

@@ -67,7 +67,7 @@ def test_tombstone_holds_on_the_other_replica(replicas: list[Client]) -> None:
 
 
 def synchronize(client: Client, table: str) -> None:
-    """Wait until the replica has what the other one had written."""
+    """Wait until the replica has all rows that the other one had before the call."""
     client.command(f"SYSTEM SYNC REPLICA {table}")
 
 

@@ -1,4 +1,4 @@
-"""`make test-clickhouse`: the command starts without Docker and says what is missing."""
+"""`make test-clickhouse` without Docker: the command names the missing program and the remedy."""
 
 import os
 import subprocess

@@ -56,7 +56,7 @@ def test_one_server_of_the_largest_tier_stays_below_the_rate() -> None:
 
 
 def log_in_paths() -> list[str]:
-    """Return what the paths begin with that have a rate of their own."""
+    """Return the prefixes of paths that have a rate of their own."""
     statement = rate_rules()[1]["Statement"]["RateBasedStatement"]["ScopeDownStatement"]
     matches = [each["ByteMatchStatement"] for each in statement["OrStatement"]["Statements"]]
     assert {each["PositionalConstraint"] for each in matches} == {"STARTS_WITH"}
