@@ -9,7 +9,7 @@ import secrets
 import shutil
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Final
 
 from scripts.demo.client import ROOT, DemoOrganization, Stack, call, count_stored, get, provision, refusal
 from scripts.demo.deletion import delete, find_certificate
-from scripts.progress import progress
+from scripts.progress import wait_until
 from scripts.restore.copies import LocalStack, back_up, remove, replay, restore, serve, table
 from scripts.restore.load import batch_of, under_load
 from scripts.stack.loopback import answers
@@ -26,8 +26,6 @@ from tenancy.stores.clickhouse.client import connect
 
 EVENTS: Final = 50
 AFTER_BACKUP_SECONDS: Final = 5.0
-WAIT_SECONDS: Final = 900.0  # only a failure waits so long
-POLL_SECONDS: Final = 2.0
 REQUEST_SECONDS: Final = 60.0
 SUBJECT: Final = "device-3"
 COUNT_EVENTS: Final = """
@@ -96,7 +94,7 @@ def _use(stack: Stack, run: str) -> DrillOrganizations:
     for each in (erased, kept, busy):
         call(f"{stack.api_url}/events", each.write_key, body={"events": batch_of(EVENTS)})
         call(f"{stack.api_url}/usage/ml_predictions", each.secret_key, body={"amount": 1})
-    _wait("the events", lambda: {count_stored(stack, each) for each in (erased, kept, busy)} == {EVENTS})
+    wait_until(say, "the events", lambda: {count_stored(stack, each) for each in (erased, kept, busy)} == {EVENTS})
     return DrillOrganizations(erased=erased, kept=kept, busy=busy)
 
 
@@ -108,8 +106,10 @@ def _erase_and_revoke(stack: Stack, given: DrillOrganizations) -> None:
     _revoke(stack, kept, key["id"])
     erasure = call(f"{stack.api_url}/erasures", kept.secret_key, body={"device_id": SUBJECT})["id"]
     delete(stack, given.erased)
-    _wait("the erasure of the subject", lambda: get(stack, kept, f"/erasures/{erasure}")["status"] != "pending")
-    _wait("the deletion certificate", lambda: find_certificate(stack, given.erased) is not None)
+    wait_until(
+        say, "the erasure of the subject", lambda: get(stack, kept, f"/erasures/{erasure}")["status"] != "pending"
+    )
+    wait_until(say, "the deletion certificate", lambda: find_certificate(stack, given.erased) is not None)
 
 
 def _revoke(stack: Stack, organization: DemoOrganization, key_id: str) -> None:
@@ -151,20 +151,6 @@ def _count(target: LocalStack, organization: DemoOrganization, device: str) -> i
     parameters = {"organization_id": organization.id, "device": device}
     with closing(connect(target.clickhouse_url())) as client:
         return int(client.query(COUNT_EVENTS, parameters=parameters).result_rows[0][0])
-
-
-def _wait(subject: str, is_done: Callable[[], bool]) -> None:
-    """Wait until *is_done* returns True.
-
-    Raises:
-        TimeoutError: it did not in `WAIT_SECONDS`.
-    """
-    deadline = time.monotonic() + WAIT_SECONDS
-    with progress(say, f"waiting for {subject}"):
-        while not is_done():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{subject} did not come in {WAIT_SECONDS:.0f} s")
-            time.sleep(POLL_SECONDS)
 
 
 def say(line: str) -> None:

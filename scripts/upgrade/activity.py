@@ -1,20 +1,16 @@
 """The activity of organizations on the stack: events, exports, erasures and deletions."""
 
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from scripts.demo.client import DemoOrganization, Stack, call, count_stored, get, provision, roll_up
 from scripts.demo.deletion import delete, find_certificate
-from scripts.progress import progress
+from scripts.progress import wait_until
 from scripts.upgrade.footprint import Watched
 
 EVENTS: Final = 200
-WAIT_SECONDS: Final = 600.0  # only a failure waits so long
-POLL_SECONDS: Final = 2.0  # fewer than the 100 requests a minute of the starter tier
 
 type Document = dict[str, Any]
 
@@ -43,9 +39,9 @@ def use(stack: Stack) -> Given:
     delete(stack, hooli)
     roll_up(stack)
     export = call(f"{stack.api_url}/exports", acme.secret_key, body={})["id"]
-    wait("the export", lambda: get(stack, acme, f"/exports/{export}")["status"] == "done")
+    wait_until(say, "the export", lambda: get(stack, acme, f"/exports/{export}")["status"] == "done")
     erasure = call(f"{stack.api_url}/erasures", globex.secret_key, body={"device_id": "device-1"})["id"]
-    wait("the erasure", lambda: get(stack, globex, f"/erasures/{erasure}")["status"] != "pending")
+    wait_until(say, "the erasure", lambda: get(stack, globex, f"/erasures/{erasure}")["status"] != "pending")
     watched = [
         Watched(organization=acme, export_ids=(export,)),
         Watched(organization=globex, erasure_ids=(erasure,)),
@@ -73,7 +69,7 @@ def send(stack: Stack, organization: DemoOrganization, events: int) -> None:
         for number in range(events)
     ]
     call(f"{stack.api_url}/events", organization.write_key, body={"events": batch})
-    wait("the events", lambda: count_stored(stack, organization) == stored + events)
+    wait_until(say, "the events", lambda: count_stored(stack, organization) == stored + events)
 
 
 def send_ahead(stack: Stack, organization: DemoOrganization) -> None:
@@ -85,32 +81,18 @@ def send_ahead(stack: Stack, organization: DemoOrganization) -> None:
         "timestamp": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
     }
     call(f"{stack.api_url}/batch", organization.write_key, body={"batch": [event]})
-    wait("the held event", lambda: get(stack, organization, "/usage")["held"]["count"] == 1)
+    wait_until(say, "the held event", lambda: get(stack, organization, "/usage")["held"]["count"] == 1)
 
 
 def wait_for_seals(stack: Stack, organization: DemoOrganization) -> None:
     """Wait until all entries of the organization's audit log are sealed."""
-    wait("the seals", lambda: get(stack, organization, "/audit/verify")["unsealed"] == 0)
+    wait_until(say, "the seals", lambda: get(stack, organization, "/audit/verify")["unsealed"] == 0)
 
 
 def wait_for_certificate(stack: Stack, organization: DemoOrganization) -> Document:
     """Return the deletion certificate as soon as there is one."""
-    wait("the certificate", lambda: find_certificate(stack, organization) is not None)
+    wait_until(say, "the certificate", lambda: find_certificate(stack, organization) is not None)
     return find_certificate(stack, organization) or {}
-
-
-def wait(subject: str, is_done: Callable[[], bool]) -> None:
-    """Wait until *is_done* returns True.
-
-    Raises:
-        TimeoutError: it did not in `WAIT_SECONDS`.
-    """
-    deadline = time.monotonic() + WAIT_SECONDS
-    with progress(say, f"waiting for {subject}"):
-        while not is_done():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{subject} did not come in {WAIT_SECONDS:.0f} s")
-            time.sleep(POLL_SECONDS)
 
 
 def say(line: str) -> None:

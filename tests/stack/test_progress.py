@@ -1,7 +1,10 @@
 import re
 import threading
 
-from scripts.progress import progress
+import pytest
+
+from scripts import progress as progress_module
+from scripts.progress import progress, wait_until
 
 
 def test_long_phase_is_reported_until_it_ends() -> None:
@@ -26,3 +29,19 @@ def test_short_phase_is_silent() -> None:
         pass
 
     assert said == []
+
+
+def test_wait_ends_when_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_module, "POLL_SECONDS", 0)
+    answers = iter([False, False, True])
+
+    wait_until(print, "the events", lambda: next(answers))
+
+    assert list(answers) == []
+
+
+def test_wait_that_takes_too_long_names_its_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_module, "WAIT_SECONDS", 0)
+
+    with pytest.raises(TimeoutError, match="the events did not come in 0 s"):
+        wait_until(print, "the events", lambda: False)
