@@ -76,8 +76,13 @@ def polled() -> set[str]:
     }
 
 
-def compare(grants: Collection[Grant], calls: Collection[Call], reasons: Mapping[str, str]) -> list[str]:
-    """Return a line for each call without a permission, each permission without a call, and each needless reason."""
+def compare(
+    grants: Collection[Grant], calls: Collection[Call], reasons: Mapping[str, str], sometimes: Collection[str] = ()
+) -> list[str]:
+    """Return a line for each call without a permission, each permission without a call, and each needless reason.
+
+    A run may need the permissions *sometimes* or not.
+    """
     refused = sorted(call for call in calls if not any(grant.allows(call) for grant in grants))
     unused = {line for grant in grants for line in grant.unused(calls)}
     return [
@@ -85,7 +90,7 @@ def compare(grants: Collection[Grant], calls: Collection[Call], reasons: Mapping
             f"The role lacks a permission that was needed: {function}: {action} on {on}"
             for function, action, on in refused
         ),
-        *(f"No test needs this permission: {line}" for line in sorted(unused - set(reasons))),
+        *(f"No test needs this permission: {line}" for line in sorted(unused - {*reasons, *sometimes})),
         *(
             f"Delete this reason, because the permission is needed or gone: {line}"
             for line in sorted(set(reasons) - unused)
