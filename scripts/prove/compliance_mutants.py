@@ -6,7 +6,7 @@ from scripts.prove import expected_tests
 from scripts.prove.mutant import CORE, Mutant
 
 SAFEGUARD: Final = "compliance reports"
-HANDLER: Final = "tests/handlers/test_compliance.py"
+TESTS: Final = "tests/handlers/compliance"
 STORE: Final = f"{CORE}/stores/postgres/compliance.py"
 
 MUTANTS: Final = (
@@ -36,7 +36,7 @@ MUTANTS: Final = (
         file="functions/audit/app.py",
         old="@for_operators_or_own(AUDIT_READ)",
         new='@for_operators_or_own("usage:read")',
-        caught_by=f"{HANDLER}::test_organization_without_audit_read_is_refused",
+        caught_by=f"{TESTS}/test_own_report.py::test_organization_without_audit_read_is_refused",
     ),
     Mutant(
         name="keys read reports without an entry in the audit log",
@@ -44,7 +44,7 @@ MUTANTS: Final = (
         file="functions/audit/app.py",
         old="@recorded\ndef report(",
         new="def report(",
-        caught_by=f"{HANDLER}::test_read_of_a_report_by_a_key_is_in_the_next_one",
+        caught_by=f"{TESTS}/test_log_excerpts.py::test_read_of_a_report_by_a_key_is_in_the_next_one",
     ),
     Mutant(
         name="a page shows values without escapes",
@@ -52,7 +52,7 @@ MUTANTS: Final = (
         file=f"{CORE}/gateway/report_page.py",
         old="    return escape(str(value))\n",
         new="    return str(value)\n",
-        caught_by=f"{HANDLER}::test_page_is_html_without_script",
+        caught_by=f"{TESTS}/test_own_report.py::test_page_is_html_without_script",
     ),
     Mutant(
         name="caches may keep a report",
@@ -60,7 +60,7 @@ MUTANTS: Final = (
         file=f"{CORE}/gateway/documents/compliance.py",
         old='json.dumps(document), {"Cache-Control": NO_STORE})',
         new='json.dumps(document), {"Cache-Control": "private"})',
-        caught_by=f"{HANDLER}::test_json_is_not_stored_by_caches",
+        caught_by=f"{TESTS}/test_own_report.py::test_json_is_not_stored_by_caches",
     ),
     Mutant(
         name="a setting that is not visible counts as off",
@@ -68,7 +68,7 @@ MUTANTS: Final = (
         file=f"{CORE}/rules/compliance.py",
         old="state=SettingState.NOT_KNOWN, detail=reason",
         new="state=SettingState.OFF, detail=reason",
-        caught_by=f"{HANDLER}::test_settings_that_aws_does_not_show_are_not_known",
+        caught_by=f"{TESTS}/test_deployed_settings.py::test_settings_that_aws_does_not_show_are_not_known",
     ),
     Mutant(
         name="a table without forced row-level security counts as protected",
@@ -76,7 +76,7 @@ MUTANTS: Final = (
         file=f"{CORE}/rules/compliance.py",
         old="if not (self.is_enabled and self.is_forced and self.policies)",
         new="if not (self.is_enabled and self.policies)",
-        caught_by=f"{HANDLER}::test_row_level_security_is_that_of_the_catalog",
+        caught_by=f"{TESTS}/test_row_security.py::test_row_level_security_is_that_of_the_catalog",
     ),
     Mutant(
         name="a report calls a period complete whose entries retention has deleted",
@@ -84,7 +84,7 @@ MUTANTS: Final = (
         file=f"{CORE}/rules/compliance.py",
         old="return is_kept and self.read < MAX_READ_ENTRIES",
         new="return self.read < MAX_READ_ENTRIES",
-        caught_by=f"{HANDLER}::test_period_before_a_cut_is_not_complete",
+        caught_by=f"{TESTS}/test_log_excerpts.py::test_period_before_a_cut_is_not_complete",
     ),
     Mutant(
         name="a table whose policy shows all rows counts as protected",
@@ -92,6 +92,6 @@ MUTANTS: Final = (
         file=f"{CORE}/rules/compliance.py",
         old="each.binds(column) for each",
         new="True for each",
-        caught_by=f"{HANDLER}::test_policy_that_shows_other_rows_protects_nothing",
+        caught_by=f"{TESTS}/test_row_security.py::test_policy_that_shows_other_rows_protects_nothing",
     ),
 )
