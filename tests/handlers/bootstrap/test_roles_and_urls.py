@@ -1,7 +1,7 @@
 """Bootstrap creates roles and URLs. A second run changes nothing. A failure has one clear message."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,9 @@ from typing import Any
 import boto3
 import psycopg
 import pytest
-from moto.cloudformation.models import cloudformation_backends
-from moto.rds.exceptions import DBClusterNotFoundError, InvalidDBClusterStateFault
-from moto.rds.models import rds_backends
-from werkzeug.exceptions import HTTPException
 
 from scripts.template import read_template
 from tenancy.rules.data_stores import ServerUser
-from tenancy.stores.aws import database_cluster
 from tenancy.stores.aws.secrets import (
     AUTHORIZER_DATABASE,
     AUTHORIZER_PASSWORD,
@@ -31,9 +26,10 @@ from tenancy.stores.aws.secrets import (
 from tenancy.stores.postgres.client import Database
 from tests.aws_account import make_secret_without_value, put_secret
 from tests.free_ports import free_port
-from tests.given import REGION, ROOT, STACK_NAME, AwsAccount
-from tests.handlers.cloudformation import report_server, stack_request
-from tests.handlers.functions import PREFIX, Function, running
+from tests.given import REGION, ROOT, AwsAccount
+from tests.handlers.bootstrap.conftest import Reports, Run
+from tests.handlers.cloudformation import stack_request
+from tests.handlers.functions import PREFIX, Function
 from tests.handlers.requests import sample
 from tests.new_cluster import (
     HOST,
@@ -48,7 +44,6 @@ from tests.new_cluster import (
 )
 from tests.stores.private_authority import make_authority
 
-ACCOUNT = "123456789012"  # moto's
 SAMPLE = sample("bootstrap", "roles")
 ROLE_OF_URL = {
     DATABASE: "tenancy_functions",
@@ -56,9 +51,6 @@ ROLE_OF_URL = {
     AUTHORIZER_DATABASE: "tenancy_authorizer",
     OWNER_DATABASE: "tenancy_owner",
 }
-
-type Reports = tuple[str, list[dict[str, Any]]]
-type Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +65,6 @@ def cluster(made_cluster: NewCluster, aws: AwsAccount) -> Iterator[NewCluster]: 
     with trusted_roots(made_cluster):
         yield made_cluster
     made_cluster.reset()
-
-
-@pytest.fixture
-def bootstrap(aws: AwsAccount) -> Iterator[Function]:
-    values = {"AWS_ENDPOINT_URL": aws.endpoint_url, "SECRETS_PREFIX": PREFIX, "STACK_NAME": STACK_NAME}
-    with running("bootstrap", values) as function:
-        yield function
-
-
-@pytest.fixture
-def reports() -> Iterator[Reports]:
-    with report_server() as served:
-        yield served
 
 
 @pytest.fixture
@@ -232,9 +211,6 @@ def test_user_of_a_rotation_stays_in_the_url(run: Run) -> None:
     psycopg.connect(read_urls()[DATABASE][0]).close()
 
 
-# ------------------------------------------------------------------------------------- one clear message for a failure
-
-
 def assert_refused(report: dict[str, Any], *parts: str) -> None:
     assert report["Status"] == "FAILED"
     assert [part for part in (*parts, "eploy again") if part not in report["Reason"]] == [], report["Reason"]
@@ -346,65 +322,6 @@ def test_log_of_the_cluster_has_no_values_of_rows(cluster: NewCluster) -> None:
     assert "anna@" not in log
 
 
-# -------------------------------------------------------------------------------------------------- deletion protection
-
-
-@pytest.fixture
-def protect(bootstrap: Function, reports: Reports) -> Run:
-    """Send CloudFormation's request for the protection of a cluster, and return the report."""
-    rds = boto3.client("rds", region_name=REGION)
-    rds.create_db_cluster(
-        DBClusterIdentifier="acme", Engine="aurora-postgresql", MasterUsername="root", MasterUserPassword="password"
-    )
-
-    def send(request_type: str, stack_id: str = "", cluster: str = "acme") -> dict[str, Any]:
-        url, received = reports
-        request = stack_request(request_type, url) | {"ResourceType": "Custom::DatabaseProtection"}
-        request |= {"ResourceProperties": {"Cluster": cluster}} | ({"StackId": stack_id} if stack_id else {})
-        bootstrap(request)
-        return received[-1]
-
-    return send
-
-
-def is_protected() -> bool:
-    [cluster] = boto3.client("rds", region_name=REGION).describe_db_clusters(DBClusterIdentifier="acme")["DBClusters"]
-    return bool(cluster["DeletionProtection"])
-
-
-def make_stack() -> str:
-    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
-    made = boto3.client("cloudformation", region_name=REGION).create_stack(StackName="acme", TemplateBody=template)
-    return str(made["StackId"])
-
-
-def test_cluster_is_protected_once_it_has_roles(protect: Run) -> None:
-    assert protect("Create")["Status"] == "SUCCESS"
-
-    assert is_protected()
-
-
-def test_deletion_of_the_stack_leaves_the_protection(protect: Run) -> None:
-    protect("Create")
-
-    report = protect("Delete", make_stack())
-
-    assert report["Status"] == "SUCCESS"
-    assert is_protected()
-
-
-@pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"])
-def test_failed_deploy_switches_the_protection_off(protect: Run, status: str) -> None:
-    protect("Create")
-    stack_id = make_stack()
-    cloudformation_backends[ACCOUNT][REGION].stacks[stack_id].status = status  # moto has no call for it
-
-    report = protect("Delete", stack_id)
-
-    assert report["Status"] == "SUCCESS"
-    assert not is_protected()
-
-
 def test_refusal_of_postgres_is_named_by_its_sqlstate(run: Run, cluster: NewCluster) -> None:
     cluster.execute(f"ALTER ROLE {MASTER.username} NOCREATEDB")
 
@@ -413,76 +330,3 @@ def test_refusal_of_postgres_is_named_by_its_sqlstate(run: Run, cluster: NewClus
     cluster.execute(f"ALTER ROLE {MASTER.username} CREATEDB")
     assert "PostgreSQL answered SQLSTATE 42501." in report["Reason"]
     assert "permission denied" not in report["Reason"]
-
-
-class ThrottledError(HTTPException):
-    """The answer of AWS to an account that has sent too many calls."""
-
-    code = 400
-    description = (
-        "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
-    )
-
-
-def refuse_once(monkeypatch: pytest.MonkeyPatch, backend: object, call: str, error: Exception) -> list[int]:
-    """Let the first *call* of moto's *backend* fail. Return a list with the number of calls."""
-    work, calls = getattr(backend, call), [0]
-
-    def refuse_first(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as moto's
-        calls[0] += 1
-        if calls[0] == 1:
-            raise error
-        return work(*arguments, **named)
-
-    monkeypatch.setattr(backend, call, refuse_first)
-    return calls
-
-
-def test_throttled_roll_back_is_repeated(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A roll-back that fails leaves the stack, its network and a protected cluster."""
-    protect("Create")
-    stack_id, backend = make_stack(), cloudformation_backends[ACCOUNT][REGION]
-    backend.stacks[stack_id].status = "ROLLBACK_IN_PROGRESS"
-    calls = refuse_once(monkeypatch, backend, "describe_stacks", ThrottledError())
-
-    report = protect("Delete", stack_id)
-
-    assert report["Status"] == "SUCCESS", report["Reason"]
-    assert calls == [2]
-    assert not is_protected()
-
-
-def test_cluster_that_is_being_changed_is_waited_for(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{database_cluster.__name__}.DATABASE_CLUSTER_STATE_PAUSE_SECONDS", 0.01)
-    refusal = InvalidDBClusterStateFault("DB Cluster is not in an available state.")
-    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
-
-    report = protect("Create")
-
-    assert report["Status"] == "SUCCESS", report["Reason"]
-    assert calls == [2]
-    assert is_protected()
-
-
-def test_wait_for_a_cluster_ends(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{database_cluster.__name__}.DATABASE_CLUSTER_STATE_TIMEOUT_SECONDS", 0)
-    refusal = InvalidDBClusterStateFault("DB Cluster is not in an available state.")
-    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
-
-    report = protect("Create")
-
-    assert report["Status"] == "FAILED"
-    assert calls == [1]
-
-
-def test_missing_cluster_is_reported_by_its_code(protect: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The roll-back of a first deploy deletes the log of the function."""
-    refusal = DBClusterNotFoundError("acme", "A text of AWS.")
-    calls = refuse_once(monkeypatch, rds_backends[ACCOUNT][REGION], "modify_db_cluster", refusal)
-
-    report = protect("Create")
-
-    assert report["Status"] == "FAILED"
-    assert "ModifyDBCluster was answered DBClusterNotFound" in report["Reason"]
-    assert "A text of AWS" not in report["Reason"]
-    assert calls == [1]
