@@ -37,6 +37,16 @@ def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: 
 COMMANDS: Mapping[str, Any] = dict(commands(typer.main.get_command(app)))
 
 
+@for_each(
+    "document", sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+)
+def test_document_names_commands_that_exist(document: str) -> None:
+    named = re.findall(r"`tenantctl ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", (ROOT / document).read_text())
+
+    known = {*COMMANDS, *(name.partition(" ")[0] for name in COMMANDS)}
+    assert [each for each in named if each not in known and each.partition(" ")[0] not in COMMANDS] == []
+
+
 def test_each_command_declares_its_output() -> None:
     assert set(COMMANDS) == set(OUTPUTS)
 
