@@ -58,25 +58,25 @@ await run(async ({ given, open }) => {
 
 // Opens a page, and counts its requests to the API.
 async function visit(given, page, name, text) {
-  const count = { paths: [], open: 0, refused: 0, isPolled: false };
+  const count = { paths: [], open: new Set(), refused: 0, isPolled: false };
   page.on("request", (request) => {
     const { pathname } = new URL(request.url());
     if (!API.test(pathname)) return;
-    count.open += 1;
+    count.open.add(request);
     count.paths.push({ path: pathname, isPolled: count.isPolled });
   });
-  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => API.test(request.url()) && (count.open -= 1));
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => count.open.delete(request));
   page.on("response", (response) => response.status() === THROTTLED && (count.refused += 1));
   await page.goto(`${consoleOf(given, given.acme)}${name}`);
   await page.getByText(text).first().waitFor();
-  await until(() => count.open === 0);
+  await until(() => count.open.size === 0);
   return count;
 }
 
 // Lets a minute pass in the tabs. Each answer comes before the next second.
 async function minute(page, counts) {
   const { clock } = page.context();
-  const answered = () => until(() => counts.every(({ open }) => open === 0));
+  const answered = () => until(() => counts.every(({ open }) => open.size === 0));
   for (const count of counts) count.isPolled = true;
   for (let second = 0; second < 60; second += 1) {
     await clock.runFor(STEP_MS);
