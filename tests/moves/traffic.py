@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -33,7 +33,7 @@ NUMBERS = count()
 
 
 class Routed:
-    """A role in all databases, as a process with a stale directory uses it: one step after a MovedError."""
+    """A role in all databases, as a process with a stale directory uses it: MovedError names the next database."""
 
     def __init__(self, databases: Mapping[str, Database], home: str) -> None:
         self._databases = databases
@@ -41,22 +41,18 @@ class Routed:
 
     @contextmanager
     def tenant_transaction(self, organization_id: UUID, **options: Any) -> Iterator[Connection]:
-        try:
-            transaction = self._databases[self._home].tenant_transaction(organization_id, **options)
-            conn = transaction.__enter__()
-        except MovedError as moved:
-            self._home = moved.other
-            transaction = self._databases[moved.other].tenant_transaction(
-                organization_id, move_id=moved.move_id, **options
-            )
-            conn = transaction.__enter__()
-        try:
-            yield conn
-        except BaseException as error:
-            if not transaction.__exit__(type(error), error, error.__traceback__):
-                raise
-        else:
-            transaction.__exit__(None, None, None)
+        name, move_id = self._home, None
+        with ExitStack() as stack:
+            for _ in self._databases:
+                transaction = self._databases[name].tenant_transaction(organization_id, move_id=move_id, **options)
+                try:
+                    conn = stack.enter_context(transaction)
+                except MovedError as moved:
+                    name, move_id = moved.other, moved.move_id
+                else:
+                    yield conn
+                    return
+        raise AssertionError(f"no database is the home of {organization_id}")
 
 
 @dataclass(slots=True, kw_only=True)
