@@ -35,6 +35,7 @@ OPTIONS = {
     "max_sync_workers_per_subscription": "8",
     "max_logical_replication_workers": "12",
     "max_worker_processes": "24",
+    "wal_retrieve_retry_interval": "200ms",
     "max_replication_slots": "20",
     "fsync": "off",
     "full_page_writes": "off",
