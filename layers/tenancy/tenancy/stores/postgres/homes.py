@@ -23,7 +23,7 @@ MAX_CACHED: Final = 100_000  # organizations
 
 
 class Homes(Protocol):
-    """The databases of the platform as one role: one `Database`, or several as `Databases`.
+    """The databases of the platform as one role: one `Database`, or several as `RoutedDatabases`.
 
     It has no transaction without a tenant. The caller must choose a database first: the catalogue, the home of an
     organization, or each of them.
@@ -77,7 +77,7 @@ class SeveralDatabasesError(DeploymentError):
         )
 
 
-class Databases:
+class RoutedDatabases:
     """The databases that a secret names, as one role.
 
     They are known, and connect, at the first use. The secret is read again every few minutes, and for an unknown name.
@@ -230,7 +230,8 @@ class Databases:
                 except MovedError as error:
                     name, move_id = error.other, error.move_id
                 else:
-                    self._remember(organization_id, name)
+                    if move_id is not None:
+                        self._remember(organization_id, name)
                     return database, conn
             self._homes.pop(organization_id, None)
         raise UnavailableError("The organization is being moved.")
