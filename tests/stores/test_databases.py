@@ -11,7 +11,7 @@ from tenancy.errors import UnavailableError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.homes import Entry, EntryKind, bucket_of
 from tenancy.stores.postgres.client import Connection
-from tenancy.stores.postgres.homes import Homes, RoutedDatabases, UnknownDatabaseError, group_by_home
+from tenancy.stores.postgres.homes import Homes, RoutedDatabases, UnknownDatabaseError, transactions_for
 from tests.database_pool import DatabasePool
 from tests.free_ports import free_port
 from tests.given import Databases
@@ -198,14 +198,24 @@ def test_value_without_an_entry_is_looked_up_in_each_database(places: Places) ->
     assert found == [(places.given["main"].name,), (places.given["second"].name,)]
 
 
-def test_items_are_grouped_by_home(places: Places) -> None:
+def test_items_get_a_transaction_in_the_home_of_each_organization(places: Places) -> None:
     places.assign(ACME, "second")
+    found = []
 
-    grouped = group_by_home(places.homes, [ACME, GLOBEX, ACME], lambda each: each)
+    for transaction, own in transactions_for(places.homes, [ACME, GLOBEX, ACME], lambda each: each):
+        with transaction as conn:
+            found.append((conn.execute(NAME).fetchone(), own))
 
-    by_name = places.homes.by_name()
-    expected = {by_name["second"]: [ACME, ACME], by_name["main"]: [GLOBEX]}
-    assert dict(grouped) == expected
+    main, second = places.given["main"].name, places.given["second"].name
+    assert found == [((second,), [ACME, ACME]), ((main,), [GLOBEX])]
+
+
+def test_items_share_a_transaction_of_one_database(databases: Databases) -> None:
+    [(transaction, own)] = transactions_for(databases.platform, [ACME, GLOBEX], lambda each: each)
+
+    with transaction as conn:
+        assert conn.execute("SELECT current_tenant()").fetchone() == (None,)
+    assert own == [ACME, GLOBEX]
 
 
 def test_one_database_is_the_map_with_one_entry(databases: Databases) -> None:

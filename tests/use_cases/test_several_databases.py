@@ -164,7 +164,7 @@ def test_claim_of_a_process_that_died_is_taken_over(homes: TwoHomes, globex: Pro
     entry, nobody, claimed_at = Entry(EntryKind.SUBDOMAIN, "initech"), uuid4(), now()
     assert claim_values(homes.platform, nobody, [entry], now=claimed_at) is None
 
-    soon, later = claimed_at + timedelta(minutes=30), claimed_at + LATER
+    soon, later = claimed_at + timedelta(minutes=19), claimed_at + LATER
     assert claim_values(homes.platform, globex.organization.id, [entry], now=soon) == entry
     assert claim_values(homes.platform, globex.organization.id, [entry], now=later) is None
     assert claim_values(homes.platform, nobody, [entry], now=later) == entry

@@ -283,11 +283,17 @@ def _find_owners(conn: Connection, wanted: tuple[str, list[str]]) -> list[UUID]:
     return [organization_id for (organization_id,) in conn.execute(FIND_OWNERS, wanted)]
 
 
-def group_by_home[Item](
+def transactions_for[Item](
     homes: Homes, items: Iterable[Item], organization_of: Callable[[Item], UUID]
-) -> Iterable[tuple[Database, list[Item]]]:
-    """Group *items* by the databases of their organizations."""
-    grouped: dict[Database, list[Item]] = {}
+) -> Sequence[tuple[AbstractContextManager[Connection], list[Item]]]:
+    """Return transactions of the platform, which are not begun yet, with the *items* that belong into each.
+
+    With one database it is one transaction for all items. With several it is one for each organization, in its home.
+    """
+    every = homes.every()
+    if len(every) == 1:
+        return [(every[0].transaction(), list(items))]
+    grouped: dict[UUID, list[Item]] = {}
     for item in items:
-        grouped.setdefault(homes.of(organization_of(item)), []).append(item)
-    return grouped.items()
+        grouped.setdefault(organization_of(item), []).append(item)
+    return [(homes.tenant_transaction(organization_id), own) for organization_id, own in grouped.items()]
