@@ -21,6 +21,7 @@ from tenancy.rules.tenant import Operator
 from tenancy.settings import OPTIONAL
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import RoutedDatabases
 from tenancy.stores.redis.client import Redis
 from tests.given import ROOT, Databases
 from tests.handlers.documented import check_documented
@@ -124,8 +125,11 @@ def close_resources(value: object) -> None:
     """Close the connections of *value*, and of all that it holds."""
     if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize and not parameters_of(value):
         value = value()  # made at the first request and kept for the life of the process
-    if isinstance(value, Database | Client | Redis):
+    if isinstance(value, Database | RoutedDatabases | Client | Redis):
         value.close()
+    elif isinstance(value, functools.partial):
+        for inner in value.keywords.values():
+            close_resources(inner)
     elif isinstance(value, AwsClient):
         value._connection.close()
     elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):
