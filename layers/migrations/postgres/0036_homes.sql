@@ -41,9 +41,7 @@ GRANT SELECT (organization_id, database) ON organization_homes TO tenancy_lookup
 -- A value is here before a home has it. It may stay without one until it is claimed again, or its organization erased.
 CREATE TABLE catalogue_entries (
     organization_id uuid NOT NULL,
-    kind text NOT NULL CHECK (
-        kind IN ('key', 'subdomain', 'skeleton', 'gateway_key', 'email_domain', 'custom_domain')
-    ),
+    kind text NOT NULL CHECK (kind IN ('key', 'subdomain', 'skeleton', 'email_domain', 'custom_domain')),
     value text NOT NULL,
     claimed_at timestamptz NOT NULL,
     PRIMARY KEY (organization_id, kind, value),

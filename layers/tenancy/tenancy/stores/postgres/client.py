@@ -3,7 +3,7 @@
 Reasons: docs/decisions/0004-tenant-context-per-transaction.md.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 from uuid import UUID
@@ -19,7 +19,7 @@ from tenancy.rules.durations import (
     POSTGRES_KEEPALIVE_SECONDS,
     POSTGRES_SILENCE_LIMIT_MS,
 )
-from tenancy.rules.homes import PLATFORM_FENCE, fence_key
+from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, Entry, fence_key
 
 # Each transaction begins with one of these: several statements in one round trip.
 BEGIN: Final = sql.SQL("BEGIN; SELECT pg_advisory_xact_lock_shared({fence})").format(fence=sql.Literal(PLATFORM_FENCE))
@@ -98,6 +98,23 @@ class Database:
         self._as_owner = as_owner
         self._connection: Connection | None = None
 
+    @property
+    def catalogue(self) -> "Database":
+        """This database: it is the only one."""
+        return self
+
+    def of(self, _organization_id: UUID) -> "Database":
+        """Return this database: it is the only one."""
+        return self
+
+    def by_name(self) -> Mapping[str, "Database"]:
+        """Return this database: it is the only one."""
+        return {CATALOGUE: self}
+
+    def every(self) -> Sequence["Database"]:
+        """Return this database: it is the only one."""
+        return (self,)
+
     @contextmanager
     def transaction(self, *, statement_seconds: int | None = None) -> Iterator[Connection]:
         """Run the block in one transaction without a tenant.
@@ -164,6 +181,17 @@ class Database:
                 return read(self._connected())
         except psycopg.OperationalError as error:
             raise UnavailableError("The database is unreachable.") from error
+
+    def look_up_in_homes[Found](
+        self, read: Callable[[Connection], Found], *, ids: Iterable[UUID] = (), values: Iterable[Entry] = ()
+    ) -> Sequence[Found]:
+        """Return the result of *read* in this database, which has all organizations and values.
+
+        Raises:
+            UnavailableError, UnboundRoleError, RuntimeError: as for `look_up`.
+        """
+        del ids, values
+        return [self.look_up(read)]
 
     def close(self) -> None:
         """Close the connection if it is open. The next transaction opens a new one."""
