@@ -106,7 +106,10 @@ LIST_IDENTITIES: Final = (
 )
 LIST_TRIGGERS: Final = (
     DISTRIBUTED
-    + "SELECT t.tgname FROM distributed AS d JOIN pg_trigger AS t ON t.tgrelid = d.oid WHERE NOT t.tgisinternal ORDER BY 1"
+    + """
+    SELECT t.tgname FROM distributed AS d JOIN pg_trigger AS t ON t.tgrelid = d.oid WHERE NOT t.tgisinternal
+    ORDER BY 1
+"""
 )
 LIST_OTHERS: Final = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'i', 'S')

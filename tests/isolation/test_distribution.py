@@ -22,8 +22,10 @@ BREACHES = {
     ],
     rules.foreign_keys_between_nodes: [
         (
-            "ALTER TABLE apps ADD CONSTRAINT apps_id_key UNIQUE (id);"
-            " ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (app_id) REFERENCES apps (id)",
+            """
+            ALTER TABLE apps ADD CONSTRAINT apps_id_key UNIQUE (id);
+            ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (app_id) REFERENCES apps (id)
+            """,
             ["bad"],
         ),
         (
@@ -31,8 +33,10 @@ BREACHES = {
             ["bad"],
         ),
         (
-            "ALTER TABLE branding_images ADD CONSTRAINT bad FOREIGN KEY (organization_id)"
-            " REFERENCES tenant_branding (organization_id) ON DELETE SET NULL",
+            """
+            ALTER TABLE branding_images ADD CONSTRAINT bad FOREIGN KEY (organization_id)
+                REFERENCES tenant_branding (organization_id) ON DELETE SET NULL
+            """,
             ["bad"],
         ),
     ],
