@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import Any, Self
 from uuid import UUID, uuid4
 
+from tenancy.rules.homes import Entry, EntryKind
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import AdmittedTenant
@@ -20,13 +21,14 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.homes import Databases, Homes
 from tenancy.stores.postgres.organizations import has_organization
+from tenancy.stores.postgres.platform.lookups import find_key_holder
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.use_cases.audit.read_audit import verify_audit_log
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.organizations.provision import Provisioned, insert_provisioned, prepare_organization
 from tenancy.use_cases.usage.meter import record_usage
 from tests.given import OPERATOR, new_organization, tenant_of
-from tests.moves.servers import Deployment, MovableDatabase
+from tests.moves.servers import MAIN, Deployment, MovableDatabase
 from tests.use_cases.audit_records import read
 
 LIST_DIGESTS = "SELECT digest FROM key_digests WHERE organization_id = %s"
@@ -48,6 +50,12 @@ class Client:
             functions=Databases(lambda: lines_of({each.name: each.functions for each in deployment})),
             platform=Databases(lambda: lines_of({each.name: each.platform for each in deployment})),
         )
+
+    def finds(self, key: ApiKey) -> bool:
+        """Tell whether the look-up of credentials finds *key*."""
+        entry = Entry(EntryKind.KEY, key.digest.hex())
+        found = self.functions.look_up_in_homes(lambda conn: find_key_holder(conn, key.digest), values=[entry])
+        return any(found)
 
     @contextmanager
     def closing(self) -> Iterator[Self]:
@@ -116,6 +124,15 @@ class Organization:
         self.entries += 1
         if with_key:
             self.keys.append(key)
+
+
+def put_home(deployment: Deployment, organization: Organization) -> None:
+    """Write the directory, as provisioning does where the bucket has another home."""
+    if organization.home != MAIN:
+        deployment[MAIN].superuser.execute(
+            "INSERT INTO organization_homes (organization_id, database) VALUES (%s, %s)",
+            (organization.id, organization.home),
+        )
 
 
 def list_values(database: MovableDatabase, statement: str, organization_id: UUID) -> set[Any]:
@@ -202,3 +219,4 @@ def write(organization: Organization, client: Client, chance: random.Random) -> 
 def read_rows(organization: Organization, client: Client, _chance: random.Random) -> None:
     with client.functions.tenant_transaction(organization.id) as conn:
         assert has_organization(conn, organization.id)
+    assert client.finds(organization.provisioned.secret_key)
