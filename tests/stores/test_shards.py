@@ -106,12 +106,12 @@ READS: dict[str, Callable[[Client], object]] = {
         reader(c), EventFilter(device_id="phone"), LAST_KEY, start_time=0, row_limit=100, key_limit=10
     ),
     "list_events_by_keys": lambda c: list(stored_events.list_events_by_keys(reader(c), KEYS)),
-    "list_received_rows": lambda c: [
+    "list_received_rows": lambda c: {  # without the second of their storage, which differs
         each.position[1:]
         for each in received_events.list_received_rows(
             reader(c), EventFilter(), window(), ReceivedPosition.start_of(0), row_limit=100
         )
-    ],
+    },
     "trace_stored_events": lambda c: traced_events.trace_stored_events(reader(c), [TracedId(event_id="1")], since=0),
     "trace_held_events": lambda c: traced_events.trace_held_events(reader(c), [TracedId(event_id="h1")], since=0),
     "find_last_storage": lambda c: traced_events.find_last_storage(reader(c), start=0, end=MAX_SECOND) is not None,
