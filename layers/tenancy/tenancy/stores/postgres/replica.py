@@ -35,6 +35,10 @@ FIND_STATE_ON_AURORA: Final = """
 FIND_POSITION: Final = """
     SELECT CASE WHEN to_regproc('aurora_replica_status') IS NULL THEN pg_current_wal_insert_lsn() - '0/0'::pg_lsn END
 """
+# Without the header of the next page of the log: on an idle primary the replica does not have it either.
+FIND_FLUSHED_POSITION: Final = """
+    SELECT CASE WHEN to_regproc('aurora_replica_status') IS NULL THEN pg_current_wal_flush_lsn() - '0/0'::pg_lsn END
+"""
 CONFLICTS_WITH_RECOVERY: Final = frozenset({"40001", "40P01"})  # another try may succeed at once
 
 
@@ -53,6 +57,11 @@ def find_position(conn: Connection) -> int | None:
     It is None where no replica replays the log.
     """
     [position] = conn.execute(FIND_POSITION).fetchone() or (None,)
+    return None if position is None else int(position)
+
+
+def _find_flushed_position(conn: Connection) -> int | None:
+    [position] = conn.execute(FIND_FLUSHED_POSITION).fetchone() or (None,)
     return None if position is None else int(position)
 
 
@@ -156,7 +165,7 @@ class Replica:
         now, (_, sampled_at) = time.monotonic(), self._sampled
         if now > sampled_at + REPLICA_LAG_LIMIT.total_seconds():
             try:
-                position = self._primary.look_up(find_position)
+                position = self._primary.look_up(_find_flushed_position)
             except UnavailableError:
                 return False
             if position is None:
