@@ -75,8 +75,8 @@ class NearestReads:
 
     def add_token(self, request: Request, caller: Caller, response: Response) -> None:
         """Add the token of a write to its answer."""
-        organization_id = find_written(request, caller, response)
-        if self._tokens is not None and organization_id is not None:
+        organization_id = find_organization(request, caller)
+        if self._tokens is not None and organization_id is not None and has_written(request, response):
             request.answer_headers[READ_AFTER] = self._tokens.mark_write(organization_id, now=datetime.now(UTC))
 
 
@@ -92,20 +92,17 @@ def open_nearest_reads(
     return NearestReads(primary, Replica(find_url, address, primary), ReadTokens(find_url, primary))
 
 
-def add_time_token(request: Request, caller: Caller, response: Response) -> None:
+def add_time_token(request: Request, _caller: Caller, response: Response) -> None:
     """Add the token of the time to the answer to a write, in a function that reads from no replica."""
     from tenancy.rules.read_tokens import format_time_token  # noqa: PLC0415 - as above
 
-    organization_id = find_written(request, caller, response)
-    if organization_id is not None:
+    if has_written(request, response):
         request.answer_headers[READ_AFTER] = format_time_token(datetime.now(UTC))
 
 
-def find_written(request: Request, caller: Caller, response: Response) -> UUID | None:
-    """Return the organization that a request has changed, None if it has changed none."""
-    if request.method in UNCHANGED or response["statusCode"] >= HTTPStatus.BAD_REQUEST:
-        return None
-    return find_organization(request, caller)
+def has_written(request: Request, response: Response) -> bool:
+    """Tell whether an answer says that a change is done."""
+    return request.method not in UNCHANGED and response["statusCode"] < HTTPStatus.BAD_REQUEST
 
 
 def find_organization(request: Request, caller: Caller) -> UUID | None:
