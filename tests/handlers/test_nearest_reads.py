@@ -188,16 +188,23 @@ def test_nothing_changes_without_a_replica(start: Start, secrets: None, acme: Pr
 
 @pytest.mark.parametrize(
     ("region", "pinned", "is_read"),
-    [(REGION, "", True), (REGION, REGION, True), ("", REGION, True), ("us-east-1", "", True), ("us-east-1", REGION, False)],
+    [
+        (REGION, "", True),
+        (REGION, REGION, True),
+        ("", REGION, True),
+        ("us-east-1", "", True),
+        ("us-east-1", REGION, False),
+    ],
 )
 def test_pinned_data_is_read_in_its_region_only(
     region: str,
     pinned: str,
-    is_read: bool,
     start: Start,
     secrets: None,  # noqa: ARG001
     replica: StreamingReplica,
     acme: Provisioned,
+    *,
+    is_read: bool,
 ) -> None:
     replica.catch_up()
     with tcp_proxy(replica.port) as proxy:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from threading import Thread
 from uuid import UUID
 
 import psycopg
@@ -22,6 +21,12 @@ from tests.given import Databases
 from tests.streaming_replica import HOST, StreamingReplica
 
 RENAME = "UPDATE apps SET name = %s WHERE organization_id = %s"
+STAND_IN = """
+    CREATE FUNCTION aurora_db_instance_identifier() RETURNS text LANGUAGE sql AS $$ SELECT 'instance-2' $$;
+    CREATE FUNCTION aurora_replica_status(OUT server_id text, OUT session_id text, OUT replica_lag_in_msec float8)
+        RETURNS SETOF record LANGUAGE sql
+        AS $$ VALUES ('instance-1', 'another', 1.0::float8), ('instance-2', '{}', {}::float8) $$;
+"""
 NO_MARKS: Sequence[WriteMark | None] = ()
 
 
@@ -40,9 +45,7 @@ def open_replica(databases: Databases) -> Iterator[Callable[[tuple[str, int]], R
 
 
 @pytest.fixture
-def near(
-    replica: StreamingReplica, acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
-) -> Replica:
+def near(replica: StreamingReplica, acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]) -> Replica:
     """A client of the replica, which has acme."""
     assert acme.organization.subdomain == "acme"
     replica.catch_up()
@@ -195,6 +198,20 @@ def test_stopped_replica_is_not_asked_for_a_while(
     assert near.read(read, NO_MARKS) != []
 
 
+def test_replica_that_ends_during_a_read_is_unreachable(
+    near: Replica, replica: StreamingReplica, acme: Provisioned
+) -> None:
+    def read_from_ended(db: Database) -> None:
+        with db.tenant_transaction(acme.organization.id) as conn:
+            replica.stop()
+            conn.execute("SELECT name FROM apps")
+
+    try:
+        assert fault_of(near, read_from_ended) == ReplicaFault.UNREACHABLE
+    finally:
+        replica.start()
+
+
 def test_replica_that_is_nowhere_is_unreachable(
     acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
 ) -> None:
@@ -225,13 +242,16 @@ def test_conflict_with_recovery_is_a_fault_of_one_read(
         with db.tenant_transaction(acme.organization.id, is_snapshot=True) as conn:
             conn.execute("SELECT name FROM apps").fetchall()
             rename_app(databases, acme, "Renamed")
-            with psycopg.connect(
-                databases.servers.superuser_url, dbname=databases.name, autocommit=True
-            ) as admin:
+            with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
                 admin.execute("VACUUM apps")
             conn.execute("SELECT pg_sleep(4)")
 
-    fault = fault_of(near, read_while_rows_end)
+    try:
+        fault = fault_of(near, read_while_rows_end)
+    finally:
+        with replica.connect(databases) as conn:
+            conn.execute("ALTER SYSTEM RESET max_standby_streaming_delay")
+            conn.execute("SELECT pg_reload_conf()")
 
     assert fault == ReplicaFault.CANCELLED
     replica.catch_up()
@@ -248,11 +268,12 @@ def test_failure_of_another_store_is_no_fault_of_the_replica(near: Replica) -> N
 
 @pytest.mark.parametrize("is_of_primary", [False, True])
 def test_no_write_runs_where_reads_run(
-    is_of_primary: bool,
     near: Replica,
     databases: Databases,
     acme: Provisioned,
     open_replica: Callable[[tuple[str, int]], Replica],
+    *,
+    is_of_primary: bool,
 ) -> None:
     """Also at an address of a primary: the endpoint of readers of Aurora leads there if the cluster has no reader."""
     chosen = open_replica((HOST, databases.servers.postgres_port)) if is_of_primary else near
@@ -277,3 +298,39 @@ def test_primary_as_replica_has_every_write(
     mark = rename_app(databases, acme, "Renamed")
 
     assert primary.read(reading(acme.organization.id), [mark, None]) == ["Renamed"]
+
+
+@pytest.mark.parametrize(("session", "lag_ms"), [("a-reader", 20.5), ("a-reader", 60_000), ("MASTER_SESSION_ID", None)])
+def test_reader_of_aurora_is_asked_by_the_functions_of_aws(
+    session: str,
+    lag_ms: float | None,
+    replica: StreamingReplica,
+    databases: Databases,
+    acme: Provisioned,
+    near: Replica,
+) -> None:
+    """Functions with the documented names and columns stand for those of Aurora, which no test runs on."""
+    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
+        admin.execute(STAND_IN.format(session, "NULL" if lag_ms is None else lag_ms).encode())
+    replica.catch_up()
+    read, now = reading(acme.organization.id), datetime.now(UTC)
+    position = databases.functions.look_up(find_position)
+    old, recent = (WriteMark(written_at=now - each) for each in (timedelta(seconds=30), timedelta(seconds=1)))
+
+    faults: list[object] = []
+    for marks in ([], [old], [recent]):
+        try:
+            near.read(read, marks)
+            faults.append(None)
+        except ReplicaError as error:
+            faults.append(error.fault)
+
+    assert position is None  # its readers replay no log
+    assert (
+        faults
+        == {
+            20.5: [None, None, ReplicaFault.AWAITED],
+            60_000: [ReplicaFault.LAG] * 3,
+            None: [None] * 3,  # the endpoint of readers leads to the primary of a cluster without readers
+        }[lag_ms]
+    )

@@ -42,6 +42,9 @@ ENVIRONMENT = {
     "ENDPOINT_ACCESS_MODE": "BASIC",
     "DNS_RESOLVER": "127.0.0.1:5353",
     "PRIVATE_HOSTS_ALLOWED": "localhost:8443, 127.0.0.1:8444",
+    "PINNED_REGION": "eu-west-1",
+    "REPLICA_ADDRESS": "replica.example:5432",
+    "REPLICA_REGION": "eu-west-1",
 }
 
 
@@ -56,6 +59,9 @@ def test_each_setting_comes_from_its_variable() -> None:
         aws_endpoint_url="http://127.0.0.1:4566",
         secrets_prefix="tenancy/test",
         stack_name="tenancy-test",
+        replica_address=("replica.example", 5432),
+        replica_region="eu-west-1",
+        pinned_region="eu-west-1",
         base_domain="attribution.example",
         api_host="api.attribution.example",
         token_issuer="https://api.attribution.example",
