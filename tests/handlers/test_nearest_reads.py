@@ -40,6 +40,11 @@ def request_of(case: str, provisioned: Provisioned, token: str | None = None, *,
     return with_headers(called_by(sample(function, case), tenant_of(provisioned)), x_read_after=token)
 
 
+def erasure_request(provisioned: Provisioned, erasure_id: str) -> Event:
+    named = with_path(sample("privacy", "read_erasure"), f"/erasures/{erasure_id}", "/erasures/{erasure_id}")
+    return called_by({**named, "pathParameters": {"erasure_id": erasure_id}}, tenant_of(provisioned))
+
+
 def predictions_in(answer: Answer) -> int:
     assert answer.status == 200
     used: int = answer.document["quotas"][PREDICTIONS]["used"]
@@ -66,6 +71,24 @@ def test_read_shows_an_own_write_only_with_its_token(
     assert (without, with_token > 0, caught_up) == (0, True, with_token)
     lines = [line["read_from"] for line in logged() if "read_from" in line]
     assert lines == ["replica", "primary", "replica"]
+
+
+def test_new_thing_is_found_without_a_token(
+    start: Start,
+    secrets: None,  # noqa: ARG001
+    replica: StreamingReplica,
+    acme: Provisioned,
+    logged: LogLines,
+) -> None:
+    privacy = start("privacy", REPLICA_ADDRESS=f"127.0.0.1:{replica.port}")
+    replica.catch_up()
+    with replica.paused():
+        erasure = answer_of(privacy(request_of("erase_user", acme, function="privacy"))).document
+
+        answer = answer_of(privacy(erasure_request(acme, erasure["id"])))
+
+    assert (answer.status, answer.document["id"]) == (200, erasure["id"])
+    assert [line["read_from"] for line in logged() if "read_from" in line] == ["primary"]
 
 
 def test_token_shows_no_position(near: Function, acme: Provisioned, globex: Provisioned) -> None:
@@ -133,10 +156,6 @@ def test_other_routes_read_the_replica(
     privacy, audit, usage = (start(each, REPLICA_ADDRESS=address) for each in ("privacy", "audit", "usage"))
     erasure = answer_of(privacy(request_of("erase_user", acme, function="privacy")))
     replica.catch_up()
-    named = with_path(
-        sample("privacy", "read_erasure"), f"/erasures/{erasure.document['id']}", "/erasures/{erasure_id}"
-    )
-    named["pathParameters"] = {"erasure_id": erasure.document["id"]}
     of_operator = called_by(sample("usage", "usage_for_operator"), OPERATOR)
     of_operator["pathParameters"] = {"organization_id": str(acme.organization.id)}
     of_operator = with_path(
@@ -144,7 +163,7 @@ def test_other_routes_read_the_replica(
     )
 
     answers = [
-        answer_of(privacy(called_by(named, tenant_of(acme)))),
+        answer_of(privacy(erasure_request(acme, erasure.document["id"]))),
         answer_of(privacy(request_of("list_erasures", acme, function="privacy"))),
         answer_of(audit(request_of("list", acme, function="audit"))),
         answer_of(usage(request_of("list_events", acme))),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tenancy.errors import NotFoundError
 from tenancy.rules.replica_reads import ReplicaFault, WriteMark
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.replica import Replica, ReplicaError
@@ -21,7 +22,8 @@ def read_nearest[Found](
 ) -> NearestRead[Found]:
     """Return the result of *use*, a read, with the writes of *marks*.
 
-    *use* may run twice: on the replica, and then on the *primary*.
+    *use* may run twice: on the replica, and then on the *primary*. The primary also answers about a thing that the
+    replica does not know, because it may be new.
 
     Raises:
         Refusal: the read was refused.
@@ -30,4 +32,6 @@ def read_nearest[Found](
         return NearestRead(found=replica.read(use, marks), fault=None)
     except ReplicaError as error:
         fault = error.fault
+    except NotFoundError:
+        fault = ReplicaFault.AWAITED
     return NearestRead(found=use(primary), fault=fault)
