@@ -20,7 +20,7 @@ from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id
 from tenancy.rules.tenant import Caller, Operator
 
 if TYPE_CHECKING:  # a stack without a replica loads neither
-    from tenancy.stores.postgres.client import Database
+    from tenancy.stores.postgres.homes import Homes
     from tenancy.stores.postgres.replica import Replica
     from tenancy.use_cases.replicas.read_tokens import ReadTokens
 
@@ -46,13 +46,13 @@ def is_nearest(function: Callable[..., Any]) -> bool:
 class NearestReads:
     """Reads of the caller's organization from a replica, if there is one and it can answer."""
 
-    def __init__(self, primary: "Database", replica: "Replica | None", tokens: "ReadTokens | None") -> None:
+    def __init__(self, primary: "Homes", replica: "Replica | None", tokens: "ReadTokens | None") -> None:
         """Read from *replica*, else from *primary*."""
         self._primary = primary
         self._replica = replica
         self._tokens = tokens
 
-    def read[Found](self, app: APIGatewayRestResolver, use: "Callable[[Database], Found]") -> Found:
+    def read[Found](self, app: APIGatewayRestResolver, use: "Callable[[Homes], Found]") -> Found:
         """Return the result of *use*, which only reads, for the current request of *app*.
 
         *use* may run twice: on the replica, and then on the primary.
@@ -67,9 +67,9 @@ class NearestReads:
         from tenancy.use_cases.replicas.read_nearest import read_nearest  # noqa: PLC0415 - see above
 
         marks = self._tokens.find_marks(request.header_values.get(READ_AFTER.lower(), ()), organization_id)
-        done = read_nearest(self._primary, self._replica, use, marks)
+        done = read_nearest(self._primary, self._replica, organization_id, use, marks)
         request.logged[READ_FROM] = "replica" if done.fault is None else "primary"
-        if done.fault not in {None, ReplicaFault.AWAITED}:
+        if done.fault not in {None, ReplicaFault.AWAITED, ReplicaFault.ELSEWHERE}:
             count(REPLICA_FALLBACKS, cause=str(done.fault))
         return done.found
 
@@ -80,9 +80,7 @@ class NearestReads:
             request.answer_headers[READ_AFTER] = self._tokens.mark_write(organization_id, now=datetime.now(UTC))
 
 
-def open_nearest_reads(
-    primary: "Database", find_url: Callable[[], str], address: tuple[str, int] | None
-) -> NearestReads:
+def open_nearest_reads(primary: "Homes", find_url: Callable[[], str], address: tuple[str, int] | None) -> NearestReads:
     """Return reads from the replica at *address*, None without one, and from *primary* at the result of *find_url*."""
     if address is None:
         return NearestReads(primary, None, None)

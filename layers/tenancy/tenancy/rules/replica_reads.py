@@ -14,11 +14,13 @@ from tenancy.rules.durations import CLOCK_TOLERANCE, REPLICA_LAG_LIMIT
 class ReplicaFault(StrEnum):
     """Why the primary answers a read that a replica may answer.
 
-    *AWAITED* is no failure: the replica does not have the caller's own write yet.
+    Two are no failures. *AWAITED*: the replica does not have the caller's own write yet, or does not know a new thing.
+    *ELSEWHERE*: another database than that of the replica has the organization.
     """
 
     AWAITED = "awaited"
     CANCELLED = "cancelled"
+    ELSEWHERE = "elsewhere"
     LAG = "lag"
     UNREACHABLE = "unreachable"
 

@@ -16,8 +16,10 @@ from psycopg.conninfo import make_conninfo
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.durations import REPLICA_LAG_LIMIT, REPLICA_PAUSE_SECONDS, REPLICA_STATEMENT_SECONDS
+from tenancy.rules.homes import CATALOGUE, DatabaseListError, parse_databases
 from tenancy.rules.replica_reads import ReplicaFault, ReplicaState, WriteMark, has_written, is_current
-from tenancy.stores.postgres.client import Connection, Database, UnboundRoleError
+from tenancy.stores.postgres.client import Connection, Database, MovedError, UnboundRoleError
+from tenancy.stores.postgres.homes import Homes
 
 # A replica refuses writes by itself. The URL may name a primary, which has to refuse them, too.
 PREPARE: Final = sql.SQL(
@@ -66,15 +68,15 @@ def _find_flushed_position(conn: Connection) -> int | None:
 
 
 class Replica:
-    """A read replica of *primary*, as the same user, so that a rotated password applies to both.
+    """A read replica of the first database, as the same user, so that a rotated password applies to both.
 
     Before each transaction the replica is asked for its state, on the connection of the transaction. So *address*
     must be that of servers, and of no proxy that distributes the transactions of a connection.
     """
 
-    def __init__(self, primary_url: Callable[[], str], address: tuple[str, int], primary: Database) -> None:
-        """Connect to *address* at the first read, with all else of the result of *primary_url*."""
-        self._primary_url = primary_url
+    def __init__(self, find_secret: Callable[[], str], address: tuple[str, int], primary: Homes) -> None:
+        """Connect to *address* at the first read, with all else of the first URL in the result of *find_secret*."""
+        self._find_secret = find_secret
         self._address = address
         self._primary = primary
         self._database = Database(self._find_url, prepare=self._require_ready)
@@ -99,6 +101,8 @@ class Replica:
         self._marks = marks
         try:
             return use(self._database)
+        except MovedError as error:
+            raise ReplicaError(ReplicaFault.ELSEWHERE) from error
         except UnavailableError as error:
             cause = error.__cause__
             if not isinstance(cause, psycopg.Error):
@@ -120,8 +124,9 @@ class Replica:
     def _find_url(self) -> str:
         host, port = self._address
         try:
-            return make_conninfo(self._primary_url(), host=host, port=port)
-        except (AwsCallError, UnavailableError, psycopg.ProgrammingError):  # the text of the last one has the password
+            return make_conninfo(parse_databases(self._find_secret())[CATALOGUE], host=host, port=port)
+        except (AwsCallError, DatabaseListError, UnavailableError, psycopg.ProgrammingError):
+            # The text of the last one has the password.
             raise ReplicaError(ReplicaFault.UNREACHABLE) from None
 
     def _require_ready(self, conn: Connection) -> None:
@@ -165,7 +170,7 @@ class Replica:
         now, (_, sampled_at) = time.monotonic(), self._sampled
         if now > sampled_at + REPLICA_LAG_LIMIT.total_seconds():
             try:
-                position = self._primary.look_up(_find_flushed_position)
+                position = self._primary.catalogue.look_up(_find_flushed_position)
             except UnavailableError:
                 return False
             if position is None:
