@@ -4,6 +4,7 @@ Outside of a run the role has no password, may not log in, and has no right on a
 password that nobody has. The next run replaces it, and takes it away at its end.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -20,7 +21,8 @@ from tenancy.rules.homes import CATALOGUE
 FIND_POWERS: Final = """
     SELECT rolbypassrls OR rolsuper,
            rolreplication OR rolsuper OR EXISTS (
-               SELECT FROM pg_roles AS rds WHERE rds.rolname = 'rds_replication' AND pg_has_role(r.oid, rds.oid, 'USAGE')
+               SELECT FROM pg_roles AS rds
+               WHERE rds.rolname = 'rds_replication' AND pg_has_role(r.oid, rds.oid, 'USAGE')
            ),
            pg_has_role(r.oid, 'pg_create_subscription', 'USAGE')
     FROM pg_roles AS r WHERE rolname = 'tenancy_mover'
@@ -35,7 +37,9 @@ VERIFIER: Final = b"scram-sha-256"
 DIRECTORY: Final = ("bucket_homes", "organization_homes")
 GRANT_TABLES: Final = "GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO tenancy_mover"
 GRANT_SEQUENCES: Final = "GRANT SELECT, UPDATE ON SEQUENCE {sequences} TO tenancy_mover"
-GRANT_REST: Final = "GRANT USAGE ON SCHEMA public TO tenancy_mover; GRANT CREATE ON DATABASE {database} TO tenancy_mover"
+GRANT_REST: Final = (
+    "GRANT USAGE ON SCHEMA public TO tenancy_mover; GRANT CREATE ON DATABASE {database} TO tenancy_mover"
+)
 REVOKE: Final = """
     REVOKE ALL ON ALL TABLES IN SCHEMA public FROM tenancy_mover;
     REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM tenancy_mover;
@@ -50,6 +54,8 @@ END_SESSIONS: Final = """
 """
 RUN_LOCK: Final = 7236837202  # an advisory lock of the catalogue
 LOCK_RUN: Final = "SELECT pg_try_advisory_lock(%s)"
+UNLOCK_RUN: Final = "SELECT pg_advisory_unlock(%s)"
+LOCK_SECONDS: Final = 3.0  # PostgreSQL notices the death of a run that was killed
 
 
 @contextmanager
@@ -59,9 +65,16 @@ def only_run(connections: Connections) -> Iterator[None]:
     Raises:
         MoveError: another run is under way.
     """
-    if connections.owner(CATALOGUE).execute(LOCK_RUN, (RUN_LOCK,)).fetchone() != (True,):
-        raise MoveError("Another move is under way. One runs at a time. Try again when it has ended.")
-    yield
+    owner, deadline = connections.owner(CATALOGUE), time.monotonic() + LOCK_SECONDS
+    while owner.execute(LOCK_RUN, (RUN_LOCK,)).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            raise MoveError("Another move is under way. One runs at a time. Try again when it has ended.")
+        time.sleep(LOCK_SECONDS / 30)
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            owner.execute(UNLOCK_RUN, (RUN_LOCK,))
 
 
 @contextmanager

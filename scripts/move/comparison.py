@@ -23,9 +23,7 @@ SET_TENANT: Final = "SELECT set_config('app.current_tenant', %s, true)"
 type Sums = Mapping[str, tuple[int, str]]
 
 
-def require_equal_rows(
-    source: Connection, target: Connection, tables: Sequence[Table], organization_id: UUID
-) -> int:
+def require_equal_rows(source: Connection, target: Connection, tables: Sequence[Table], organization_id: UUID) -> int:
     """Compare all rows of the organization, and return their number.
 
     *source* is in a transaction that holds the fence.

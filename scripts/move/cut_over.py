@@ -69,7 +69,9 @@ def cut_over(
             continue
         say(f"   the fence was closed for {time.monotonic() - closed_at:.2f} s")
         return
-    raise MoveError("A long transaction holds the fence. End it (pg_stat_activity shows it). Run the same command again.")
+    raise MoveError(
+        "A long transaction holds the fence. End it (pg_stat_activity shows it). Run the same command again."
+    )
 
 
 def _cut_over(
@@ -95,9 +97,7 @@ def _cut_over(
         say(Step.END_REPLICATION.line)
         end_replication(connections, [move.source, move.target])
         say(Step.COMMIT.line)
-        moved = Mark(
-            organization_id=move.organization_id, state="moved", other=move.target, move_id=move.move_id
-        )
+        moved = Mark(organization_id=move.organization_id, state="moved", other=move.target, move_id=move.move_id)
         put_mark(source, moved)
     return closed_at
 

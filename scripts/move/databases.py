@@ -83,24 +83,28 @@ def read_databases(file: Path) -> Mapping[str, DatabaseUrls]:
 
 
 class Connections:
-    """Open connections to the databases, each opened at its first use. *password* is that of `tenancy_mover`."""
+    """Open connections to the databases, each opened at its first use, and closed at the end of the block."""
 
     def __init__(self, databases: Mapping[str, DatabaseUrls], password: str) -> None:
+        """Connect to *databases*, as `tenancy_mover` with *password*."""
         self.databases = databases
         self.password = password
         self._open: dict[tuple[str, str], Connection] = {}
 
     def __enter__(self) -> Self:
+        """Return the connections."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close all connections."""
         for connection in self._open.values():
             with suppress(psycopg.Error):
                 connection.close()
 
     def administrator(self, name: str) -> Connection:
         """Return the connection of the administrator of database *name*."""
-        return self._connect(name, "administrator", self.databases[name].administrator, self._database(name))
+        url = make_conninfo(self.databases[name].administrator, dbname=self._database(name))
+        return self._connect(name, "administrator", url)
 
     def owner(self, name: str) -> Connection:
         """Return the connection of the owner of database *name*."""
@@ -118,15 +122,12 @@ class Connections:
     def _database(self, name: str) -> str:
         return str(conninfo_to_dict(self.databases[name].owner)["dbname"])
 
-    def _connect(self, name: str, role: str, url: str, database: str | None = None) -> Connection:
+    def _connect(self, name: str, role: str, url: str) -> Connection:
         found = self._open.get((name, role))
         if found is not None and not found.closed:
             return found
-        changes = {"dbname": database} if database else {}
         try:
-            opened = psycopg.connect(
-                url, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_SECONDS, **changes
-            )
+            opened = psycopg.connect(url, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_SECONDS)
         except psycopg.OperationalError as error:
             raise MoveError(f'The database "{name}" cannot be reached as {role}: {error}') from error
         opened.execute(ROW_TEXT)

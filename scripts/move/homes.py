@@ -101,7 +101,7 @@ def list_unfinished(conn: Connection, move_ids: Iterable[UUID]) -> list[Mark]:
 def find_mark(conn: Connection, organization_id: UUID) -> Mark | None:
     """Return the mark of the organization. A home has none."""
     row = conn.execute(FIND_MOVE, (organization_id,)).fetchone()
-    return row and Mark(organization_id=row[0], state=row[1], other=row[2], move_id=row[3])
+    return Mark(organization_id=row[0], state=row[1], other=row[2], move_id=row[3]) if row else None
 
 
 def put_mark(conn: Connection, mark: Mark) -> None:

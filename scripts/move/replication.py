@@ -40,7 +40,9 @@ CREATE_SUBSCRIPTION: Final = """
 # Tables that are not copied yet: the state of a copied one is `r`, ready.
 FIND_COPY: Final = """
     SELECT count(*) FILTER (WHERE r.srsubstate <> 'r'), count(*),
-           coalesce((SELECT apply_error_count + sync_error_count FROM pg_stat_subscription_stats WHERE subid = s.oid), 0)
+           coalesce(
+               (SELECT apply_error_count + sync_error_count FROM pg_stat_subscription_stats WHERE subid = s.oid), 0
+           )
     FROM pg_subscription AS s JOIN pg_subscription_rel AS r ON r.srsubid = s.oid WHERE s.subname = %s GROUP BY s.oid
 """
 LIST_SUBSCRIPTIONS: Final = """

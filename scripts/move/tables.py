@@ -79,11 +79,8 @@ class Table:
 def list_tables(conn: Connection) -> list[Table]:
     """Return the tables that move, each before the tables that its foreign keys reference."""
     rows = conn.execute(LIST_TABLES, (list(STAYING),)).fetchall()
-    tables = {
-        name: Table(name=name, column=column, definition=definition)
-        for name, column, definition in rows
-    }
-    order = TopologicalSorter[str]({name: () for name in tables})
+    tables = {name: Table(name=name, column=column, definition=definition) for name, column, definition in rows}
+    order = TopologicalSorter[str](dict.fromkeys(tables, ()))
     for referencing, referenced in conn.execute(LIST_FOREIGN_KEYS).fetchall():
         if {referencing, referenced} <= tables.keys():
             order.add(referenced, referencing)
@@ -104,9 +101,7 @@ def list_sequences(conn: Connection, tables: Sequence[Table]) -> list[tuple[str,
 def list_filled(conn: Connection, tables: Sequence[Table], organization_id: UUID) -> list[str]:
     """Return the tables that have a row of the organization."""
     return [
-        table.name
-        for table in tables
-        if conn.execute(table.format(HAS_ROW), (organization_id,)).fetchone() == (True,)
+        table.name for table in tables if conn.execute(table.format(HAS_ROW), (organization_id,)).fetchone() == (True,)
     ]
 
 

@@ -12,7 +12,7 @@ NOT_STARTED: Final = "WorkerNotStarted"  # scripts/stack/bridge/workers.py
 SHOWN_CHARACTERS: Final = 200
 
 
-class Origin(StrEnum):
+class AnswerOrigin(StrEnum):
     """Who made an answer. The emulator's own answers are to requests that reached no handler."""
 
     STACK = "the stack"
@@ -20,7 +20,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ClientAnswer:
     """An answer to a client, and the statuses that the client expects."""
 
     phase: str
@@ -30,19 +30,19 @@ class Answer:
     expected: tuple[int, ...]
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> AnswerOrigin:
         """Return who made the answer.
 
         The emulator answers 502 with the error of Lambda as text. All errors but one can come from code that ran, so
         they count as the stack's. `WorkerNotStarted` cannot: the bridge raises it if a worker did not start.
         """
         if self.status == NO_ANSWER:
-            return Origin.EMULATOR
+            return AnswerOrigin.EMULATOR
         try:
             error = json.loads(json.loads(self.body)["message"])["errorType"]
         except (ValueError, KeyError, TypeError):
-            return Origin.STACK
-        return Origin.EMULATOR if error == NOT_STARTED else Origin.STACK
+            return AnswerOrigin.STACK
+        return AnswerOrigin.EMULATOR if error == NOT_STARTED else AnswerOrigin.STACK
 
     @property
     def shown(self) -> str:
@@ -52,21 +52,21 @@ class Answer:
     @property
     def is_wrong(self) -> bool:
         """Tell whether the stack gave an answer that the client did not expect."""
-        return self.origin is Origin.STACK and self.status not in self.expected
+        return self.origin is AnswerOrigin.STACK and self.status not in self.expected
 
 
 @dataclass(slots=True)
-class Answers:
+class AnswerLog:
     """A record that many threads write. *phase* is the name of the current step of the upgrade."""
 
     phase: str
-    counts: Counter[tuple[str, str, int, Origin]] = field(default_factory=Counter)
-    wrong: list[Answer] = field(default_factory=list)
+    counts: Counter[tuple[str, str, int, AnswerOrigin]] = field(default_factory=Counter)
+    wrong: list[ClientAnswer] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, route: str, status: int, body: bytes, expected: tuple[int, ...]) -> Answer:
+    def add(self, route: str, status: int, body: bytes, expected: tuple[int, ...]) -> ClientAnswer:
         """Record an answer and return it."""
-        answer = Answer(phase=self.phase, route=route, status=status, body=body, expected=expected)
+        answer = ClientAnswer(phase=self.phase, route=route, status=status, body=body, expected=expected)
         with self._lock:
             self.counts[answer.phase, answer.route, answer.status, answer.origin] += 1
             if answer.is_wrong:
@@ -86,7 +86,7 @@ class Answers:
             for (phase, route, status, origin), count in self.counts.items():
                 name = str(status or "no answer")
                 phases.setdefault(phase, Counter())[name] += count
-                if origin is Origin.EMULATOR:
+                if origin is AnswerOrigin.EMULATOR:
                     errors[f"{name} on {route}"] += count
         lines = [f"{phase}: {_listed(statuses)}" for phase, statuses in phases.items()]
         return [*lines, f"errors of the emulator: {_listed(errors) or 'none'}"]
@@ -95,7 +95,7 @@ class Answers:
         """Return a line for each kind of wrong answer, with the first one's body."""
         with self._lock:
             wrong = list(self.wrong)
-        kinds: dict[tuple[str, str, int], list[Answer]] = {}
+        kinds: dict[tuple[str, str, int], list[ClientAnswer]] = {}
         for answer in wrong:
             kinds.setdefault((answer.phase, answer.route, answer.status), []).append(answer)
         return [

@@ -7,7 +7,7 @@ from typing import Final
 
 import clickhouse_connect
 
-from scripts.upgrade.traffic import Sent
+from scripts.upgrade.clients import Sent
 
 WAIT_SECONDS: Final = 420.0  # more than twice the visibility time-out of the queue
 POLL_SECONDS: Final = 2.0

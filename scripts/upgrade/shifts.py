@@ -5,9 +5,9 @@ from typing import Final
 
 from scripts.demo.client import DemoOrganization, Stack, get, provision, roll_up
 from scripts.upgrade.activity import say
+from scripts.upgrade.clients import Clients, Sent
 from scripts.upgrade.ledger import read_ledger
 from scripts.upgrade.releases import Releases
-from scripts.upgrade.traffic import Sent, Traffic
 
 ANSWERS: Final = 100  # before the first step, and after each one
 
@@ -16,19 +16,19 @@ def shift_under_traffic(releases: Releases, stack: Stack, *, first: str, second:
     """Deploy *second*, *first* and *second* again under traffic, and return the failed checks."""
     run = secrets.token_hex(3)
     owners = [provision(stack, name, "enterprise", run) for name in ("acme", "globex")]
-    with Traffic(stack.api_url, owners) as traffic:
-        traffic.wait_for_answers(ANSWERS)
+    with Clients(stack.api_url, owners) as clients:
+        clients.wait_for_answers(ANSWERS)
         for step, release in (("upgrade", second), ("roll-back", first), ("second upgrade", second)):
-            say(f"Traffic goes on during the {step}")
-            traffic.enter(step)
+            say(f"Clients send and read during the {step}")
+            clients.enter(step)
             releases.deploy(release)
-            traffic.enter(f"after the {step}")
-            traffic.wait_for_answers(ANSWERS)
-    for line in traffic.answers.describe():
+            clients.enter(f"after the {step}")
+            clients.wait_for_answers(ANSWERS)
+    for line in clients.answers.describe():
         say(f"  {line}")
-    wrong = traffic.answers.faults()
+    wrong = clients.answers.faults()
     for each in owners:
-        wrong += audit(stack, each, traffic.sent[each.id])
+        wrong += audit(stack, each, clients.sent[each.id])
     return wrong
 
 

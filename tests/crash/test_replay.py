@@ -56,10 +56,7 @@ def test_crashed_replay_is_completed_by_the_next(
     def begin() -> Restored:
         """Return two organizations of a restored backup: one was erased, the other one revoked a key."""
         database_pool.empty(databases)  # else each replay would replay for the organizations of all earlier ones
-        acme, globex = (
-            provision(databases, platform.targets, name, Tier.STARTER)
-            for name in ("acme", "globex")
-        )
+        acme, globex = (provision(databases, platform.targets, name, Tier.STARTER) for name in ("acme", "globex"))
         for each in (acme, globex):
             store(databases, each.organization.id, range(10), at=NOW)
             store(databases, each.organization.id, range(10), at=CLOSED)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
+from scripts.upgrade.clients import Clients
 from scripts.upgrade.ledger import read_ledger
-from scripts.upgrade.traffic import Traffic
 from tests.e2e.conftest import Provision
 from tests.e2e.deployed import Api, Stack
 
@@ -39,7 +39,7 @@ def test_update_and_roll_back_disturb_no_client(stack: Stack, api: Api, provisio
     deployed = {name: code_of(functions, name) for name in names}
     owners = [provision(name, "enterprise") for name in ("acme", "globex")]
 
-    with Traffic(api.url, owners) as clients:
+    with Clients(api.url, owners) as clients:
         clients.wait_for_answers(ANSWERS)
         for step, change in (("update", with_another_file), ("roll-back", bytes)):
             clients.enter(step)

@@ -30,6 +30,8 @@ RULES = [
     role_rules.default_public_grants,
     role_rules.authorizer_grants,
     role_rules.clone_grants,
+    role_rules.bypassing_roles,
+    role_rules.mover_powers,
 ]
 CREATE_DEFINER = """
     CREATE FUNCTION bad({output}) RETURNS SETOF {type} LANGUAGE {language} SECURITY DEFINER {path} AS $${body}$$;
@@ -113,6 +115,16 @@ BREACHES = {
         ("GRANT SELECT ON organizations TO tenancy_authorizer", ["organizations: SELECT"]),
         ("GRANT SELECT (digest) ON api_keys TO tenancy_authorizer", ["api_keys.digest: SELECT"]),
         ("GRANT USAGE ON SEQUENCE outbox_id_seq TO tenancy_authorizer", ["outbox_id_seq: USAGE"]),
+    ],
+    role_rules.bypassing_roles: [
+        ("CREATE ROLE bad BYPASSRLS", ["bad"]),
+        ("CREATE ROLE bad REPLICATION", ["bad"]),
+    ],
+    role_rules.mover_powers: [
+        ("CREATE ROLE tenancy_mover REPLICATION BYPASSRLS LOGIN", ["an attribute"]),
+        ("CREATE ROLE tenancy_mover IN ROLE pg_read_all_data", ["tenancy_mover in pg_read_all_data"]),
+        ("CREATE ROLE tenancy_mover ROLE tenancy_owner", ["tenancy_owner in tenancy_mover"]),
+        ("CREATE ROLE tenancy_mover; GRANT SELECT ON users TO tenancy_mover", ["a right on table users"]),
     ],
     role_rules.default_public_grants: [
         (

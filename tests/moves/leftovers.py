@@ -25,9 +25,7 @@ LIST_LEFTOVERS = """
 def list_leftovers(deployment: Deployment) -> list[str]:
     """Return what is left of moves, with its database."""
     return [
-        f"{each.name}: {found}"
-        for each in deployment
-        for (found,) in each.superuser.execute(LIST_LEFTOVERS).fetchall()
+        f"{each.name}: {found}" for each in deployment for (found,) in each.superuser.execute(LIST_LEFTOVERS).fetchall()
     ]
 
 

@@ -28,7 +28,16 @@ def run_killed(deployment: Deployment, when: str, organization_id: UUID, target:
 
 def arguments(deployment: Deployment, organization_id: UUID, target: str) -> list[str]:
     databases = str(deployment.file)
-    return ["organization", str(organization_id), "--to", target, "--databases", databases, "--fence-seconds", FENCE_SECONDS]
+    return [
+        "organization",
+        str(organization_id),
+        "--to",
+        target,
+        "--databases",
+        databases,
+        "--fence-seconds",
+        FENCE_SECONDS,
+    ]
 
 
 def _run(module: str, *values: str) -> subprocess.CompletedProcess[str]:

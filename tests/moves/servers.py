@@ -106,9 +106,7 @@ def documented_statements() -> str:
     return found[1]
 
 
-def _start(
-    stack: ExitStack, directory: Path, credentials: Credentials, options: Mapping[str, str]
-) -> DatabaseUrls:
+def _start(stack: ExitStack, directory: Path, credentials: Credentials, options: Mapping[str, str]) -> DatabaseUrls:
     settings, port = StackSettings(root=ROOT, directory=directory), free_port()
     launch = postgres.prepare(settings, port=port, credentials=credentials)
     arguments = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]

@@ -1,19 +1,35 @@
 """A move takes all rows of an organization to another database, and leaves nothing behind."""
 
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from collections.abc import Mapping
+from uuid import UUID
 
 import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from scripts.move.organization import move_bucket, move_organization
-from scripts.move.tables import STAYING, list_tables
+from scripts.move.tables import STAYING, Table, list_tables
 from tenancy.rules.homes import bucket_of
+from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.signer import Signer
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tests.given import Databases, provision
+from tests.handlers.functions import superuser
+from tests.isolation import role_rules
+from tests.isolation.proof.canaries import Canaries, plant_canaries
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
-from tests.moves.servers import MAIN, SECOND, THIRD, Deployment
+from tests.moves.servers import MAIN, SECOND, THIRD, Conn, Deployment
 from tests.moves.traffic import Organization, Traffic, require_model
 
 FENCE_SECONDS = 30  # a slow machine must not look like a slow comparison
+LIST_COLUMNS = """
+    SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+INSERT_ROWS = """
+    INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+    SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)
+"""
 NEW_TABLE = """
     CREATE TABLE later_table (
         organization_id uuid NOT NULL REFERENCES organizations (id), id bigint GENERATED ALWAYS AS IDENTITY,
@@ -30,6 +46,22 @@ def move(deployment: Deployment, organization: Organization, target: str) -> lis
     return lines
 
 
+def rows_of(conn: Conn, table: Table, organization_id: UUID) -> list[dict[str, object]]:
+    statement = sql.SQL("SELECT to_jsonb(t) FROM {table} AS t WHERE {column} = %s")
+    found = conn.execute(table.format(statement), (organization_id,)).fetchall()
+    return sorted((row for (row,) in found), key=str)
+
+
+def insert_rows(conn: Conn, rows: Mapping[str, list[dict[str, object]]]) -> None:
+    """Insert rows of another database as they are. Triggers do not run."""
+    with conn.transaction():
+        conn.execute("SET LOCAL session_replication_role = replica")
+        for name, each in rows.items():
+            [(columns,)] = conn.execute(LIST_COLUMNS, (name,)).fetchall()
+            statement = sql.SQL(INSERT_ROWS).format(table=sql.Identifier(name), columns=sql.SQL(columns))
+            conn.execute(statement, (Jsonb(each),))
+
+
 @pytest.mark.parametrize("target", [SECOND, THIRD])
 def test_all_rows_move_and_nothing_is_left(deployment: Deployment, signer: Signer, target: str) -> None:
     acme, globex = Organization.provision(deployment[MAIN]), Organization.provision(deployment[MAIN])
@@ -41,7 +73,24 @@ def test_all_rows_move_and_nothing_is_left(deployment: Deployment, signer: Signe
     assert directory_of(deployment, acme.id) == target
     assert list(homes_of(deployment, globex.id)) == [MAIN]
     assert list_leftovers(deployment) == []
+    assert [role_rules.mover_powers(each.superuser) for each in deployment] == [[], [], []]
     require_model(deployment, acme, target, signer)
+
+
+def test_rows_of_each_table_move(deployment: Deployment, databases: Databases, targets: OutboxTargets) -> None:
+    acme, globex = (provision(databases, targets, name, Tier.GROWTH).organization.id for name in ("acme", "globex"))
+    plant_canaries(databases, Canaries(), [acme, globex])
+    with superuser(databases) as planted:
+        rows = {table.name: rows_of(planted, table, acme) for table in list_tables(planted)}
+    insert_rows(deployment[MAIN].superuser, rows)
+
+    with deployment.connections() as connections:
+        move_organization(connections, acme, SECOND, print, fence_seconds=FENCE_SECONDS)
+
+    tables = list_tables(deployment[SECOND].superuser)
+    assert [table.name for table in tables if not rows[table.name]] == []
+    assert {table.name: rows_of(deployment[SECOND].superuser, table, acme) for table in tables} == rows
+    assert list(homes_of(deployment, acme)) == [SECOND]
 
 
 def test_clients_notice_no_move(deployment: Deployment, signer: Signer) -> None:

@@ -53,7 +53,7 @@ def test_move_to_the_home_is_refused(deployment: Deployment, acme: Organization)
 
 
 def test_unknown_bucket_is_refused(deployment: Deployment) -> None:
-    with deployment.connections() as connections, pytest.raises(MoveError, match="^Unknown bucket 1024"):
+    with deployment.connections() as connections, pytest.raises(MoveError, match=r"^Unknown bucket 1024\."):
         move_bucket(connections, 1024, SECOND, print, fence_seconds=FENCE_SECONDS, grace_seconds=0)
 
 
@@ -116,7 +116,9 @@ def test_role_without_a_power_is_refused(deployment: Deployment, acme: Organizat
 def test_difference_between_both_sides_undoes_the_move(deployment: Deployment, acme: Organization) -> None:
     def change_the_copy(line: str) -> None:
         if "Compare" in line:
-            deployment[SECOND].superuser.execute("UPDATE users SET role = 'viewer' WHERE organization_id = %s", (acme.id,))
+            deployment[SECOND].superuser.execute(
+                "UPDATE users SET role = 'viewer' WHERE organization_id = %s", (acme.id,)
+            )
 
     with deployment.connections() as connections, pytest.raises(MoveError) as refused:
         move_organization(connections, acme.id, SECOND, change_the_copy, fence_seconds=FENCE_SECONDS)

@@ -102,7 +102,7 @@ def test_worker_as_the_owner_of_the_table_copies_nothing(deployment: Deployment,
     create_slot(replicating.mover(MAIN), name)
     statement = CREATE_SUBSCRIPTION.replace("run_as_owner = true", "run_as_owner = false")
     identifiers = {"name": psycopg.sql.Identifier(name), "publisher": psycopg.sql.Literal(replicating.publisher(MAIN))}
-    mover.execute(psycopg.sql.SQL(statement).format(**identifiers))  # type: ignore[arg-type]  # a changed literal
+    mover.execute(psycopg.sql.SQL(statement).format(**identifiers))
 
     with pytest.raises(MoveError, match="The copy failed 3 times"):
         await_copy(mover, name, print)

@@ -1,7 +1,7 @@
 """Organizations in several databases, their traffic, and a model of what must be stored."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,8 @@ from tests.given import OPERATOR, new_organization, tenant_of
 from tests.moves.servers import Deployment, MovableDatabase
 from tests.use_cases.audit_records import read
 
+LIST_DIGESTS = "SELECT digest FROM key_digests WHERE organization_id = %s"
+LIST_RECORDS = "SELECT id FROM audit_log WHERE organization_id = %s"
 PASSWORD_HASH = "hash"
 NUMBERS = count()
 
@@ -40,11 +42,13 @@ class Routed:
         self._home = home
 
     @contextmanager
-    def tenant_transaction(self, organization_id: UUID, **options: Any) -> Iterator[Connection]:
+    def tenant_transaction(self, organization_id: UUID, *, is_snapshot: bool = False) -> Iterator[Connection]:
         name, move_id = self._home, None
         with ExitStack() as stack:
             for _ in self._databases:
-                transaction = self._databases[name].tenant_transaction(organization_id, move_id=move_id, **options)
+                transaction = self._databases[name].tenant_transaction(
+                    organization_id, is_snapshot=is_snapshot, move_id=move_id
+                )
                 try:
                     conn = stack.enter_context(transaction)
                 except MovedError as moved:
@@ -115,10 +119,8 @@ class Organization:
             self.keys.append(key)
 
 
-def count_everywhere(deployment: Deployment, statement: str, *values: object) -> dict[str, int]:
-    """Return the number that *statement* finds in each database, without zeros."""
-    found = {each.name: each.superuser.execute(statement.encode(), values).fetchone() for each in deployment}
-    return {name: int(row[0]) for name, row in found.items() if row and row[0]}
+def list_values(database: MovableDatabase, statement: str, organization_id: UUID) -> set[Any]:
+    return {value for (value,) in database.superuser.execute(statement.encode(), (organization_id,))}
 
 
 def require_model(deployment: Deployment, organization: Organization, home: str, signer: Signer) -> None:
@@ -145,13 +147,16 @@ def require_model(deployment: Deployment, organization: Organization, home: str,
     }
     found = {name: database.superuser.execute(text.encode(), (of,)).fetchone() for name, text in counted.items()}
     assert {name: int((row or (0,))[0] or 0) for name, row in found.items()} == expected
-    digests = {bytes(row[0]) for row in database.superuser.execute("SELECT digest FROM key_digests WHERE organization_id = %s", (of,))}
+    digests = {bytes(digest) for digest in list_values(database, LIST_DIGESTS, of)}
     assert digests == {key.digest for key in organization.keys}
-    records = {row[0] for row in database.superuser.execute("SELECT id FROM audit_log WHERE organization_id = %s", (of,))}
+    records = list_values(database, LIST_RECORDS, of)
     assert organization.records <= records
     verification = verify_audit_log(database.functions, signer, of)
     assert (verification.broken, verification.unsealed, verification.is_complete) == (None, 0, True)
     assert verification.last.sequence == len(records) == len(organization.records) + 1
+
+
+type Work = Callable[[Organization, Deployment, random.Random], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,7 +171,8 @@ class Traffic:
 
     @contextmanager
     def running(self) -> Iterator[Self]:
-        threads = [Thread(target=self._run, args=(each, work)) for each in self.organizations for work in (write, read_rows)]
+        works = [(each, work) for each in self.organizations for work in (write, read_rows)]
+        threads = [Thread(target=self._run, args=each) for each in works]
         for thread in threads:
             thread.start()
         try:
@@ -176,7 +182,7 @@ class Traffic:
             for thread in threads:
                 thread.join()
 
-    def _run(self, organization: Organization, work: Any) -> None:
+    def _run(self, organization: Organization, work: Work) -> None:
         databases = clones(self.deployment)
         chance = random.Random(str(organization.id))
         try:

@@ -16,6 +16,7 @@ from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY,
 from tenancy.stores.clickhouse import client as clickhouse
 from tenancy.stores.clickhouse.client import Client, DatabaseError
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
+from tenancy.stores.clickhouse.platform.shards import distribute_tables, grant_distributed_tables
 from tenancy.stores.postgres import client as postgres
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.homes import Homes
@@ -97,6 +98,7 @@ def prepare_databases(
     Idempotent. *connect* opens ClickHouse. With several databases of PostgreSQL the directory is filled, once.
 
     Raises:
+        ClusterUserError: ClickHouse has shards without a secret. PostgreSQL was not changed.
         UnusableStoreError, MissingRolesError: a secret, a server or the roles are not as expected. PostgreSQL was not
             changed.
         AuthorizerLoginError: the operator has not made the role and the secret of *authorizer*. Nothing was changed.
@@ -220,6 +222,8 @@ def _migrate(owner_db: Database, client: Client, folder: Path, clickhouse: list[
         for new in missing_in_clickhouse:
             is_applied = clickhouse_migrations.apply_migration(client, new.version, new.name, new.digest, new.script)
             (clickhouse if is_applied else skipped).append(new.name)
+        distribute_tables(client)
+        grant_distributed_tables(client)
         for new in missing_in_postgres:
             postgres_migrations.apply_migration(conn, new.version, new.name, new.digest, new.script)
     return AppliedMigrations(

@@ -17,7 +17,7 @@ from http.client import HTTPException
 from itertools import count, cycle
 from typing import Any, Final, Protocol, Self
 
-from scripts.upgrade.answers import NO_ANSWER, Answer, Answers
+from scripts.upgrade.answers import NO_ANSWER, AnswerLog, ClientAnswer
 
 BATCH_EVENTS: Final = 5
 PAUSE_SECONDS: Final = 0.2
@@ -32,7 +32,7 @@ DEVICES: Final = 7
 type Document = dict[str, Any]
 
 
-class Organization(Protocol):
+class TrafficOwner(Protocol):
     """The part of a provisioned organization that its clients need."""
 
     @property
@@ -49,7 +49,7 @@ class Organization(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class SentBatch:
     """Events with known ids, as the body of a request to *path*."""
 
     path: str
@@ -88,16 +88,16 @@ class Batch:
 class Sent:
     """The batches of an organization: *accepted* ones got 200, *unanswered* ones may be stored or not."""
 
-    accepted: list[Batch] = field(default_factory=list)
-    unanswered: list[Batch] = field(default_factory=list)
+    accepted: list[SentBatch] = field(default_factory=list)
+    unanswered: list[SentBatch] = field(default_factory=list)
 
 
-class Traffic:
+class Clients:
     """Two senders and a reader for each organization, from the start to the end of a `with` block."""
 
-    def __init__(self, api_url: str, organizations: Sequence[Organization]) -> None:
+    def __init__(self, api_url: str, organizations: Sequence[TrafficOwner]) -> None:
         """Prepare clients of the API at *api_url*."""
-        self.answers = Answers("before")
+        self.answers = AnswerLog("before")
         self.sent = {each.id: Sent() for each in organizations}
         self._api_url = api_url
         self._organizations = organizations
@@ -123,13 +123,19 @@ class Traffic:
         self.answers.phase = phase
 
     def wait_for_answers(self, more: int) -> None:
-        """Wait until there are so many *more* answers."""
-        wanted = self.answers.total() + more
-        while self.answers.total() < wanted and not self._stopping.wait(PAUSE_SECONDS):
-            pass
+        """Wait until there are so many *more* answers.
 
-    def _send(self, owner: Organization) -> None:
-        sent, make = self.sent[owner.id], cycle([Batch.plain, Batch.segment])
+        Raises:
+            RuntimeError: a client has ended.
+        """
+        wanted = self.answers.total() + more
+        while self.answers.total() < wanted:
+            if not all(thread.is_alive() for thread in self._threads):
+                raise RuntimeError("A client has ended.")
+            time.sleep(PAUSE_SECONDS)
+
+    def _send(self, owner: TrafficOwner) -> None:
+        sent, make = self.sent[owner.id], cycle([SentBatch.plain, SentBatch.segment])
         for number in count(1):
             batch = next(make)()
             is_accepted = self._deliver(owner, batch)
@@ -141,7 +147,7 @@ class Traffic:
             if self._stopping.wait(PAUSE_SECONDS):
                 return
 
-    def _deliver(self, owner: Organization, batch: Batch) -> bool:
+    def _deliver(self, owner: TrafficOwner, batch: SentBatch) -> bool:
         """Send *batch* until it is accepted, and tell whether it was."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < deadline:
@@ -151,7 +157,7 @@ class Traffic:
             time.sleep(RETRY_SECONDS)
         return False
 
-    def _read(self, owner: Organization) -> None:
+    def _read(self, owner: TrafficOwner) -> None:
         unknown = f"sk_{secrets.token_hex(16)}"
         reads = cycle(
             [
@@ -167,7 +173,7 @@ class Traffic:
 
     def _call(
         self, method: str, path: str, credential: str, expected: tuple[int, ...], *, body: bytes | None = None
-    ) -> Answer:
+    ) -> ClientAnswer:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {credential}"}
         status, text = _answer(f"{self._api_url}{path}", method, headers, body)
         return self.answers.add(f"{method} {path.partition('?')[0]}", status, text, expected)

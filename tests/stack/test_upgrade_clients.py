@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from scripts.upgrade import traffic
-from scripts.upgrade.answers import NO_ANSWER, Answer, Answers, Origin
+from scripts.upgrade.answers import NO_ANSWER, AnswerLog, AnswerOrigin, ClientAnswer
+from scripts.upgrade.clients import Clients
 from scripts.upgrade.ledger import Ledger
-from scripts.upgrade.traffic import Traffic
 from tests.free_ports import free_port
 
 PROBLEM = b'{"type":"about:blank","status":503,"code":"unavailable"}'
@@ -29,24 +28,24 @@ def emulators(error: dict[str, str]) -> bytes:
 @pytest.mark.parametrize(
     ("status", "body", "origin"),
     [
-        (503, PROBLEM, Origin.STACK),
-        (502, emulators(DIED), Origin.STACK),
-        (502, emulators(NOT_STARTED), Origin.EMULATOR),
-        (502, b'{"message": "Internal server error"}', Origin.STACK),
-        (502, b"", Origin.STACK),
-        (502, b"[]", Origin.STACK),
-        (NO_ANSWER, b"Connection refused", Origin.EMULATOR),
+        (503, PROBLEM, AnswerOrigin.STACK),
+        (502, emulators(DIED), AnswerOrigin.STACK),
+        (502, emulators(NOT_STARTED), AnswerOrigin.EMULATOR),
+        (502, b'{"message": "Internal server error"}', AnswerOrigin.STACK),
+        (502, b"", AnswerOrigin.STACK),
+        (502, b"[]", AnswerOrigin.STACK),
+        (NO_ANSWER, b"Connection refused", AnswerOrigin.EMULATOR),
     ],
 )
-def test_only_a_request_without_handler_is_the_emulators(status: int, body: bytes, origin: Origin) -> None:
-    answer = Answer(phase="upgrade", route="GET /usage", status=status, body=body, expected=(200,))
+def test_only_a_request_without_handler_is_the_emulators(status: int, body: bytes, origin: AnswerOrigin) -> None:
+    answer = ClientAnswer(phase="upgrade", route="GET /usage", status=status, body=body, expected=(200,))
 
     assert answer.origin is origin
-    assert answer.is_wrong is (origin is Origin.STACK)
+    assert answer.is_wrong is (origin is AnswerOrigin.STACK)
 
 
 def test_answers_are_counted_by_phase() -> None:
-    answers = Answers("before")
+    answers = AnswerLog("before")
     answers.add("GET /usage", 200, b"{}", (200,))
     answers.phase = "upgrade"
     answers.add("GET /usage", 503, PROBLEM, (200,))
@@ -136,9 +135,9 @@ def api() -> Iterator[Api]:
 
 def test_clients_send_again_until_each_batch_is_accepted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PAUSE_SECONDS", "RETRY_SECONDS"):
-        monkeypatch.setattr(traffic, name, 0.005)
+        monkeypatch.setattr(f"{Clients.__module__}.{name}", 0.005)
 
-    with Traffic(api.url, [Acme()]) as clients:
+    with Clients(api.url, [Acme()]) as clients:
         clients.wait_for_answers(200)
     [sent] = clients.sent.values()
 
@@ -153,9 +152,9 @@ def test_clients_send_again_until_each_batch_is_accepted(api: Api, monkeypatch: 
 
 def test_batch_without_an_answer_may_be_stored_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PAUSE_SECONDS", "RETRY_SECONDS", "GIVE_UP_SECONDS"):
-        monkeypatch.setattr(traffic, name, 0.005)
+        monkeypatch.setattr(f"{Clients.__module__}.{name}", 0.005)
 
-    with Traffic(f"http://127.0.0.1:{free_port()}", [Acme()]) as clients:
+    with Clients(f"http://127.0.0.1:{free_port()}", [Acme()]) as clients:
         clients.wait_for_answers(10)
 
     assert clients.sent["acme"].accepted == []
