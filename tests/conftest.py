@@ -68,6 +68,7 @@ from tests.least_privilege import LeastPrivilege
 from tests.moto_in_process import answered_in_process
 from tests.registers import new_register
 from tests.shared_packages import installed_programs
+from tests.streaming_replica import StreamingReplica, streaming_replica
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
@@ -199,6 +200,19 @@ def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> Non
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         while "cluster_state:ok" not in str(client.execute_command("CLUSTER", "INFO")):
             time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def running_replica(servers: Servers) -> Iterator[StreamingReplica]:
+    with streaming_replica(servers, fast_folder()) as replica:
+        yield replica
+
+
+@pytest.fixture
+def replica(running_replica: StreamingReplica, databases: Databases) -> StreamingReplica:  # noqa: ARG001 - made before
+    """A streaming replica that has the test's databases."""
+    running_replica.catch_up()
+    return running_replica
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from tenancy.gateway.documents.compliance import (
     report_answer,
 )
 from tenancy.gateway.documents.compliance_answers import OrganizationReportAnswer
+from tenancy.gateway.nearest_reads import nearest
 from tenancy.gateway.parameters import Id
 from tenancy.gateway.recorded_reads import recorded
 from tenancy.gateway.resolver import api, tenant_of
@@ -61,13 +62,14 @@ settings = Settings.from_env(
     "UPGRADE_URL",
 )
 wiring = Wiring(settings)
-db, signer, deployment = wiring.database, wiring.signer, wiring.deployment
+db, signer, deployment, reads = wiring.database, wiring.signer, wiring.deployment, wiring.nearest_reads
 app = api()
 
 
 @app.get("/audit")
 @for_tenants(AUDIT_READ)
 @answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,), headers=CSV_HEADERS)
+@nearest
 @recorded
 def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of the caller's organization, newest entry first."""
@@ -87,6 +89,7 @@ def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
 @app.get("/organizations/<organization_id>/audit")
 @for_operators
 @answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,), headers=CSV_HEADERS)
+@nearest
 def list_one(organization_id: Id, query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of one organization for the operator, newest entry first."""
     return answer_page(read_page(organization_id, query), query)
@@ -120,7 +123,12 @@ def report(organization_id: Id, query: Annotated[ReportQuery, Query()]) -> Respo
 
 def read_page(organization_id: UUID, query: AuditQuery) -> Page[AuditEntry]:
     """Return the page of a log that *query* selects."""
-    return list_audit_entries(db, organization_id, query.selection(), cursor=query.cursor, limit=query.page_size())
+    return reads.read(
+        app,
+        lambda near: list_audit_entries(
+            near, organization_id, query.selection(), cursor=query.cursor, limit=query.page_size()
+        ),
+    )
 
 
 def answer_page(page: Page[AuditEntry], query: AuditQuery) -> Response[str]:
@@ -134,4 +142,4 @@ def answer_verification(organization_id: UUID, query: VerifyQuery) -> dict[str, 
     return verification_document(verify_audit_log(db, signer, organization_id, after=query.link()))
 
 
-handler = wiring.handler(app, db)
+handler = wiring.handler(app, db, reads)

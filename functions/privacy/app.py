@@ -12,6 +12,7 @@ from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
 from tenancy.gateway.documents.erasures import ErasureAnswer, NewErasure, erasure_document
 from tenancy.gateway.documents.exports import ExportAnswer, export_document
+from tenancy.gateway.nearest_reads import nearest
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Cursor, Id, WholeNumber
 from tenancy.gateway.recorded_reads import recorded
@@ -29,7 +30,7 @@ settings = Settings.from_env(
     "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS", "UPGRADE_URL"
 )
 wiring = Wiring(settings)
-db, links = wiring.database, wiring.export_links
+db, links, reads = wiring.database, wiring.export_links, wiring.nearest_reads
 app = api()
 
 
@@ -84,22 +85,25 @@ def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
 @app.get("/erasures")
 @for_tenants(ERASURES_WRITE)
 @answers(PageAnswer[ErasureAnswer])
+@nearest
 def list_erasures(
     cursor: Annotated[Cursor | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List the organization's erasures of data subjects, newest first."""
     tenant = tenant_of(app)
-    return page_document(list_erasure_page(db, tenant, cursor=cursor, limit=limit), erasure_document)
+    page = reads.read(app, lambda near: list_erasure_page(near, tenant, cursor=cursor, limit=limit))
+    return page_document(page, erasure_document)
 
 
 @app.get("/erasures/<erasure_id>")
 @for_tenants(ERASURES_WRITE)
 @answers(ErasureAnswer)
+@nearest
 def show_erasure(erasure_id: Id) -> dict[str, Any]:
     """Show the state of an erasure."""
     tenant = tenant_of(app)
-    return erasure_document(read_erasure(db, tenant, erasure_id))
+    return erasure_document(reads.read(app, lambda near: read_erasure(near, tenant, erasure_id)))
 
 
-handler = wiring.handler(app, db)
+handler = wiring.handler(app, db, reads)

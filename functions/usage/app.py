@@ -25,6 +25,7 @@ from tenancy.gateway.documents.statistics import StatisticsMembers, StatisticsPa
 from tenancy.gateway.documents.traced_events import TraceAnswer, TraceBody, trace_document
 from tenancy.gateway.documents.usage import UsageAnswer, UsageMembers, days_of, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.nearest_reads import nearest
 from tenancy.gateway.parameters import Id, MetricName
 from tenancy.gateway.recorded_reads import recorded
 from tenancy.gateway.resolver import api, tenant_of
@@ -48,7 +49,7 @@ from tenancy.wiring import Wiring
 
 settings = Settings.from_env("API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
-db = wiring.database
+db, reads = wiring.database, wiring.nearest_reads
 clickhouse = wiring.clickhouse_reader()
 app = api()
 
@@ -56,27 +57,31 @@ app = api()
 @app.get("/usage")
 @for_tenants(USAGE_READ)
 @answers(UsageAnswer)
+@nearest
 def show_own_usage(asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
     """Show the caller's usage of this month against its quotas, and per day."""
     tenant = tenant_of(app)
     now = datetime.now(UTC)
     period = asked.period_at(now)
     days_of(tenant.organization_id, period).find_position(asked.cursor)  # refuses a wrong cursor first
-    report = read_tenant_usage(db, clickhouse, tenant, period, now=now)
+    report = reads.read(app, lambda near: read_tenant_usage(near, clickhouse, tenant, period, now=now))
     return usage_document(report, cursor=asked.cursor, limit=asked.limit)
 
 
 @app.get("/organizations/current")
 @for_tenants(USAGE_READ)
 @answers(OwnOrganizationAnswer)
+@nearest
 def show_own_organization() -> dict[str, Any]:
     """Show the caller's organization with its entitlements."""
-    return own_organization_document(read_own_organization(db, tenant_of(app)), upgrade_url=settings.upgrade_url)
+    own = reads.read(app, lambda near: read_own_organization(near, tenant_of(app)))
+    return own_organization_document(own, upgrade_url=settings.upgrade_url)
 
 
 @app.get("/organizations/<organization_id>/usage")
 @for_operators
 @answers(UsageAnswer, ErasedError)
+@nearest
 def show_usage(organization_id: Id, asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
     """Show the usage of one organization for the operator."""
     now = datetime.now(UTC)
@@ -86,29 +91,37 @@ def show_usage(organization_id: Id, asked: Annotated[UsageMembers, Query()]) -> 
         days_of(organization_id, period).find_position(asked.cursor)
         return period
 
-    report = read_organization_usage(db, clickhouse, organization_id, period, now=now)
+    report = reads.read(app, lambda near: read_organization_usage(near, clickhouse, organization_id, period, now=now))
     return usage_document(report, cursor=asked.cursor, limit=asked.limit)
 
 
 @app.get("/stats")
 @for_tenants(STATS_READ)
 @answers(StatisticsPageAnswer)
+@nearest
 def show_own_statistics(asked: Annotated[StatisticsMembers, Query()]) -> dict[str, Any]:
     """Show the caller's events, revenue and devices by event time, in groups."""
     now = datetime.now(UTC)
-    query = asked.at(now)
-    page = read_statistics(db, clickhouse, tenant_of(app), query, now=now, cursor=asked.cursor, limit=asked.limit)
+    tenant, query = tenant_of(app), asked.at(now)
+    page = reads.read(
+        app,
+        lambda near: read_statistics(near, clickhouse, tenant, query, now=now, cursor=asked.cursor, limit=asked.limit),
+    )
     return statistics_document(page, query)
 
 
 @app.get("/organizations/<organization_id>/stats")
 @for_operators
 @answers(StatisticsPageAnswer, ErasedError)
+@nearest
 def show_statistics(organization_id: Id, asked: Annotated[StatisticsMembers, Query()]) -> dict[str, Any]:
     """Show the statistics of one organization for the operator."""
     now = datetime.now(UTC)
-    query, page = read_organization_statistics(
-        db, clickhouse, organization_id, lambda: asked.at(now), now=now, cursor=asked.cursor, limit=asked.limit
+    query, page = reads.read(
+        app,
+        lambda near: read_organization_statistics(
+            near, clickhouse, organization_id, lambda: asked.at(now), now=now, cursor=asked.cursor, limit=asked.limit
+        ),
     )
     return statistics_document(page, query)
 
@@ -116,12 +129,18 @@ def show_statistics(organization_id: Id, asked: Annotated[StatisticsMembers, Que
 @app.get("/events")
 @for_tenants(EVENTS_READ)
 @answers(PageAnswer[EventAnswer])
+@nearest
 @recorded
 def list_events(asked: Annotated[EventsMembers, Query()]) -> Response[str]:
     """List the stored events of the caller's organization."""
     tenant = tenant_of(app)
     now = datetime.now(UTC)
-    page = read_events(db, clickhouse, tenant, asked.events(), now=now, cursor=asked.cursor, limit=asked.limit)
+    page = reads.read(
+        app,
+        lambda near: read_events(
+            near, clickhouse, tenant, asked.events(), now=now, cursor=asked.cursor, limit=asked.limit
+        ),
+    )
     return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, events_answer(page))
 
 
@@ -177,4 +196,4 @@ def release(metric: MetricName, reservation_id: Id) -> Response[str]:
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 
-handler = wiring.handler(app, db)
+handler = wiring.handler(app, db, reads)

@@ -17,6 +17,7 @@ OPTIONAL: Final = ".optional"  # ends the name of a component for a header that 
 TEXT: Final = {"type": "string"}
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-Id": {"description": "Quote it when you report a problem.", "schema": TEXT},
+    "X-Read-After": {"description": "Send it with a read that has to show this write.", "schema": TEXT},
     "Retry-After": {"description": "Seconds until a retry.", "schema": {"type": "integer", "minimum": 1}},
     "RateLimit": {"description": '`"rpm";r=<left>;t=<seconds>`', "schema": TEXT},
     "RateLimit-Policy": {"description": '`"rpm";q=<limit>;w=60`', "schema": TEXT},

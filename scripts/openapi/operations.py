@@ -19,6 +19,8 @@ from tenancy.errors import Refusal
 from tenancy.gateway.answers import answers_of
 from tenancy.gateway.console_files import MEDIA_TYPES, SECURITY_HEADERS
 from tenancy.gateway.forms import FORM_TYPE, Form, form_of
+from tenancy.gateway.http import READ_AFTER
+from tenancy.gateway.nearest_reads import is_nearest
 from tenancy.gateway.rights import Callers, callers_of
 
 DONE: Final = "Done."
@@ -29,6 +31,12 @@ ORGANIZATION: Final = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "format": "uuid", "description": "The credential's own organization."},
+}
+READ_AFTER_PARAMETER: Final = {
+    "name": READ_AFTER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "description": "That of the answer to a write, which the read has to show."},
 }
 IF_NONE_MATCH: Final = {
     "name": "if-none-match",
@@ -64,8 +72,10 @@ class Operations:
         answer = None if declared.document is None else self.schemas.of_type(declared.document)
         is_operators = callers.are_operators and callers.permission is None
         versioned = [IF_NONE_MATCH] if "ETag" in declared.headers else []
-        named = [*versioned, *([] if is_operators else [ORGANIZATION])]
-        headers = _headers(route, declared.headers)
+        read_after = [READ_AFTER_PARAMETER] if is_nearest(resolved.func) else []
+        named = [*versioned, *([] if is_operators else [ORGANIZATION]), *read_after]
+        is_write = route.method != "GET" and not callers.is_public
+        headers = _headers(route, {**declared.headers, **({READ_AFTER: False} if is_write else {})})
         body = described.get("requestBody") or _form_body(form_of(resolved.func))
         content = _content(route, answer, section.answer, declared.media_types)
         return {

@@ -11,7 +11,7 @@ import pytest
 
 from scripts.release_names import FILE
 from tenancy.rules.database_users import RotatedSecret
-from tenancy.settings import OPTIONAL, VARIABLES, InvalidSettingError
+from tenancy.settings import EVERYWHERE, OPTIONAL, VARIABLES, InvalidSettingError
 from tenancy.stores.aws import secrets
 from tests.given import ROOT
 from tests.handlers.functions import running
@@ -26,7 +26,6 @@ READ_TO_CHANGE: Mapping[str, set[str]] = {
     "rotate_users": {each.value for each in RotatedSecret},
     "token_keys": {secrets.TOKEN_PUBLIC_KEYS, secrets.TOKEN_SIGNING_KEYS},
 }
-EVERYWHERE = {"SECRETS_PREFIX", "STACK_NAME"}  # each function has these settings
 VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(set(VARIABLES) - OPTIONAL, "1"))
 FIELDS = {field: name for name, (field, _) in VARIABLES.items()}
 SECRET_NAMES = {name: value for name, value in vars(secrets).items() if name.isupper() and isinstance(value, str)}
@@ -96,7 +95,7 @@ def test_function_asks_for_the_settings_it_uses(function: str) -> None:
     for method in used_methods(function):
         fields |= attributes_of(method, "settings")
 
-    assert {FIELDS[field] for field in fields if field in FIELDS} - EVERYWHERE == asked_for(function)
+    assert {FIELDS[field] for field in fields if field in FIELDS} - set(EVERYWHERE) == asked_for(function)
 
 
 @for_each(("function", "variable"), [(each, name) for each in FOLDERS for name in sorted(variables(each))])

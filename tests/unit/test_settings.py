@@ -42,51 +42,65 @@ ENVIRONMENT = {
     "ENDPOINT_ACCESS_MODE": "BASIC",
     "DNS_RESOLVER": "127.0.0.1:5353",
     "PRIVATE_HOSTS_ALLOWED": "localhost:8443, 127.0.0.1:8444",
+    "PINNED_REGION": "eu-west-1",
+    "REPLICA_ADDRESS": "replica.example:5432",
+    "REPLICA_REGION": "eu-west-1",
 }
 
 
 REQUIRED = {"SECRETS_PREFIX": "tenancy/test", "STACK_NAME": "tenancy-test"}
 
 
+EXPECTED = Settings(
+    region="eu-west-1",
+    aws_endpoint_url="http://127.0.0.1:4566",
+    secrets_prefix="tenancy/test",
+    stack_name="tenancy-test",
+    replica_address=("replica.example", 5432),
+    replica_region="eu-west-1",
+    pinned_region="eu-west-1",
+    base_domain="attribution.example",
+    api_host="api.attribution.example",
+    token_issuer="https://api.attribution.example",
+    events_queue_url="http://127.0.0.1:4566/000000000000/events",
+    dead_letters_url="http://127.0.0.1:4566/000000000000/dead-letters",
+    audit_dead_letters_url="http://127.0.0.1:4566/000000000000/audit-dead-letters",
+    rejected_calls_url="http://127.0.0.1:4566/000000000000/rejected-calls",
+    dead_letters_bucket="tenancy-dead-letters",
+    register_bucket="tenancy-register",
+    platform_gateway_key="platform-tenancy-of-the-operators",
+    usage_plans_path="/tenancy/usage-plans",
+    audit_queue_url="http://127.0.0.1:4566/000000000000/audit",
+    signing_key_id="0f000000-0000-4000-8000-00000000000f",
+    encryption_key_id="0e000000-0000-4000-8000-00000000000e",
+    mail_from="no-reply@attribution.example",
+    exports_bucket="tenancy-exports",
+    redis_timeout_seconds=0.05,
+    deletion_grace=timedelta(days=30),
+    writer_wait=timedelta(minutes=2),
+    recount_after=timedelta(days=1),
+    state_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
+    upgrade_url="https://billing.attribution.example/upgrade?from=api",
+    fetch_function="tenancy-test-Fetch-1",
+    sso_key_id="alias/sso",
+    domains_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:domains",
+    hosted_zone_id="Z0123456789",
+    api_id="a1b2c3d4e5",
+    endpoint_access_mode="BASIC",
+    dns_resolver=("127.0.0.1", 5353),
+    private_hosts=frozenset({("localhost", 8443), ("127.0.0.1", 8444)}),
+)
+
+
 def test_each_setting_comes_from_its_variable() -> None:
     settings = Settings.from_env(*VARIABLES, environ=ENVIRONMENT)
 
-    assert settings == Settings(
-        region="eu-west-1",
-        aws_endpoint_url="http://127.0.0.1:4566",
-        secrets_prefix="tenancy/test",
-        stack_name="tenancy-test",
-        base_domain="attribution.example",
-        api_host="api.attribution.example",
-        token_issuer="https://api.attribution.example",
-        events_queue_url="http://127.0.0.1:4566/000000000000/events",
-        dead_letters_url="http://127.0.0.1:4566/000000000000/dead-letters",
-        audit_dead_letters_url="http://127.0.0.1:4566/000000000000/audit-dead-letters",
-        rejected_calls_url="http://127.0.0.1:4566/000000000000/rejected-calls",
-        dead_letters_bucket="tenancy-dead-letters",
-        register_bucket="tenancy-register",
-        platform_gateway_key="platform-tenancy-of-the-operators",
-        usage_plans_path="/tenancy/usage-plans",
-        audit_queue_url="http://127.0.0.1:4566/000000000000/audit",
-        signing_key_id="0f000000-0000-4000-8000-00000000000f",
-        encryption_key_id="0e000000-0000-4000-8000-00000000000e",
-        mail_from="no-reply@attribution.example",
-        exports_bucket="tenancy-exports",
-        redis_timeout_seconds=0.05,
-        deletion_grace=timedelta(days=30),
-        writer_wait=timedelta(minutes=2),
-        recount_after=timedelta(days=1),
-        state_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
-        upgrade_url="https://billing.attribution.example/upgrade?from=api",
-        fetch_function="tenancy-test-Fetch-1",
-        sso_key_id="alias/sso",
-        domains_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:domains",
-        hosted_zone_id="Z0123456789",
-        api_id="a1b2c3d4e5",
-        endpoint_access_mode="BASIC",
-        dns_resolver=("127.0.0.1", 5353),
-        private_hosts=frozenset({("localhost", 8443), ("127.0.0.1", 8444)}),
-    )
+    assert settings == EXPECTED
+
+
+def test_function_refuses_to_start_outside_the_pinned_region() -> None:
+    with pytest.raises(InvalidSettingError, match="PINNED_REGION is not eu-west-1, the function's region"):
+        Settings.from_env(environ=REQUIRED | {"AWS_REGION": "eu-west-1", "PINNED_REGION": "eu-central-1"})
 
 
 def test_region_and_endpoint_have_defaults() -> None:

@@ -22,7 +22,11 @@ class InvalidSettingError(Exception):
 class Settings:
     """The variables that template.yaml sets for a function, without secrets.
 
-    A process has the first four fields and the fields that it asked for. Reading another field is an AttributeError.
+    A process has the first seven fields and the fields that it asked for. Reading another field is an AttributeError.
+
+    *replica_address* is host and port of the read replica of PostgreSQL, None without one. *replica_region* is its
+    region, None for that of the function. *pinned_region* is the region that organizations' data must not leave, None
+    without one.
 
     *stack_name* tells this stack from others in the account. *secrets_prefix* and a name form a secret's id in Secrets
     Manager (docs/operations.md lists the names).
@@ -41,6 +45,9 @@ class Settings:
     aws_endpoint_url: str | None
     secrets_prefix: str
     stack_name: str
+    replica_address: tuple[str, int] | None
+    replica_region: str | None
+    pinned_region: str | None
     base_domain: str
     token_issuer: str
     api_host: str
@@ -86,12 +93,14 @@ class Settings:
             "aws_endpoint_url": environ.get("AWS_ENDPOINT_URL") or None,
         }
         problems = []
-        for name in ("SECRETS_PREFIX", "STACK_NAME", *needed):
+        for name in (*EVERYWHERE, *needed):
             field, cast = VARIABLES[name]
             try:
                 values[field] = None if name in OPTIONAL and not environ.get(name) else cast(_require(environ, name))
             except ValueError as error:
                 problems.append(f"{name} {error}")
+        if values.get("pinned_region") not in {None, values["region"]}:
+            problems.append(f"PINNED_REGION is not {values['region']}, the function's region")
         if problems:
             raise InvalidSettingError(f"Set these environment variables of the function: {'; '.join(problems)}.")
         for field, value in values.items():
@@ -161,12 +170,26 @@ def _https_url(text: str) -> str:
     return text
 
 
-OPTIONAL: Final = frozenset({"DNS_RESOLVER", "HOSTED_ZONE_ID", "PRIVATE_HOSTS_ALLOWED", "UPGRADE_URL"})
+EVERYWHERE: Final = ("SECRETS_PREFIX", "STACK_NAME", "PINNED_REGION", "REPLICA_ADDRESS", "REPLICA_REGION")
+OPTIONAL: Final = frozenset(
+    {
+        "DNS_RESOLVER",
+        "HOSTED_ZONE_ID",
+        "PINNED_REGION",
+        "PRIVATE_HOSTS_ALLOWED",
+        "REPLICA_ADDRESS",
+        "REPLICA_REGION",
+        "UPGRADE_URL",
+    }
+)
 # Each variable, its field and its type.
 VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
     {
         "SECRETS_PREFIX": ("secrets_prefix", str),
         "STACK_NAME": ("stack_name", str),
+        "REPLICA_ADDRESS": ("replica_address", _host_and_port),
+        "REPLICA_REGION": ("replica_region", str),
+        "PINNED_REGION": ("pinned_region", str),
         "BASE_DOMAIN": ("base_domain", str.lower),
         "API_HOST": ("api_host", str),
         "TOKEN_ISSUER": ("token_issuer", str),

@@ -21,6 +21,7 @@ from tenancy.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
+    from tenancy.gateway.nearest_reads import NearestReads
     from tenancy.gateway.serve import Handler
     from tenancy.gateway.trail import AuditTrail
     from tenancy.rules.access_tokens.verify import TokenClaims
@@ -105,6 +106,22 @@ class Wiring:
         from tenancy.stores.postgres.homes import RoutedDatabases
 
         return RoutedDatabases(lambda: self.secrets.get_secret(PLATFORM_DATABASE), secret=PLATFORM_DATABASE)
+
+    @cached_property
+    def nearest_reads(self) -> "NearestReads":
+        """Reads with the functions' role, from the replica if the stack has one that may hold the data."""
+        from tenancy.gateway.nearest_reads import open_nearest_reads
+        from tenancy.stores.aws.secrets import DATABASE
+
+        return open_nearest_reads(self.database, lambda: self.secrets.get_secret(DATABASE), self._replica)
+
+    @property
+    def _replica(self) -> tuple[str, int] | None:
+        """Host and port of the replica, None without one that may hold the data."""
+        from tenancy.rules.replica_reads import may_hold
+
+        region = self.settings.replica_region or self.settings.region
+        return self.settings.replica_address if may_hold(region, self.settings.pinned_region) else None
 
     @cached_property
     def owner_database(self) -> "RoutedDatabases":
@@ -405,14 +422,22 @@ class Wiring:
         self.request_redis.connect()
         return AdmissionGate(self.request_redis, database)
 
-    def handler(self, app: "APIGatewayRestResolver", database: "Homes") -> "Handler":
+    def handler(
+        self, app: "APIGatewayRestResolver", database: "Homes", reads: "NearestReads | None" = None
+    ) -> "Handler":
         """Return the Lambda handler of *app*, whose requests are admitted, audited and resolved to one organization.
 
         Admission reads *database* only for a standing that Redis does not have. A host that is none of the platform's
-        is looked up there.
+        is looked up there. If the stack has a replica, answers to writes have read tokens, those of *reads* if the
+        function has them.
         """
         from tenancy.gateway.resolver import handler_of
 
+        add_read_token = None
+        if self._replica is not None:
+            from tenancy.gateway.nearest_reads import add_time_token
+
+            add_read_token = add_time_token if reads is None else reads.add_token
         return handler_of(
             app,
             hosts=self.platform_hosts,
@@ -420,6 +445,7 @@ class Wiring:
             upgrade_url=self.settings.upgrade_url,
             trail=self.trail,
             gate=self.gate(lambda: database),
+            add_read_token=add_read_token,
         )
 
     @property

@@ -17,9 +17,10 @@ from tenancy.rules.tenant import Caller
 STAGE_PREFIX: Final = "/v1"
 API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
 NO_STORE: Final = "no-store"  # of Cache-Control
-EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, RateLimit-Policy"
+READ_AFTER: Final = "X-Read-After"  # of an answer to a write, and of a read that has to show it
+EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, X-Read-After, RateLimit, RateLimit-Policy"
 ALLOWED_HEADERS: Final = (
-    "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
+    "authorization, content-type, x-organization-id, x-read-after, idempotency-key, x-retry-count, anonymousid, sentat"
 )
 
 INSTANCE_MAX_CHARACTERS: Final = 1_000  # of the path that a problem document repeats

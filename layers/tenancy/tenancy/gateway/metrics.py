@@ -47,6 +47,7 @@ ROWS_CAME_BACK: Final = "RowsCameBack"
 TOMBSTONES_RESTORED: Final = "GatesClosedAgain"
 COUNTER_DRIFT: Final = "CounterDrift"
 STATISTICS_DRIFT: Final = "StatisticsDrift"
+REPLICA_FALLBACKS: Final = "ReplicaFallbacks"
 COUNTERS_NOT_SETTLED: Final = "CountersNotSettled"
 MAX_METRIC_VALUES: Final = 100  # of one metric in a line
 COUNT: Final = "Count"

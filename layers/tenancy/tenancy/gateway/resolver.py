@@ -152,6 +152,7 @@ def handler_of(
     upgrade_url: str | None,
     trail: AuditTrail,
     gate: AdmissionGate,
+    add_read_token: Callable[[Request, Caller, dict[str, Any]], None] | None = None,
 ) -> Handler:
     """Return the Lambda handler of *app*.
 
@@ -159,7 +160,8 @@ def handler_of(
     docs/decisions/0043-cheap-before-believed.md: the body is read last. A public route has no caller and a small body.
 
     *gate* admits the request first. *trail* records it. *hosts* are those of the platform, and *domain_owners* finds
-    the organizations of other hosts. Refusals over a quota show *upgrade_url*.
+    the organizations of other hosts. Refusals over a quota show *upgrade_url*. *add_read_token* gets each answer of a
+    route for a caller.
 
     Raises:
         LookupError: a route of *app* does not say which right it needs.
@@ -186,7 +188,10 @@ def handler_of(
             if len(named) > len(mentions):
                 resolve(caller, named, base_domain=hosts.base_domain, domain_owners=owners).require_accepted()
             members = _as_json(request, body)
-            return _run_route(app, {**event, **members}, context, caller=admitted, request=request)
+            response = _run_route(app, {**event, **members}, context, caller=admitted, request=request)
+            if add_read_token is not None:
+                add_read_token(request, caller, response)
+            return response
 
     return serve(answer, upgrade_url=upgrade_url)
 

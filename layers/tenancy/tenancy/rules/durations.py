@@ -44,6 +44,10 @@ FETCH_CALL_TIMEOUT_SECONDS: Final = 14.0  # of the call of `fetch`, cold start i
 POSTGRES_CONNECT_TIMEOUT_SECONDS: Final = 3
 POSTGRES_SILENCE_LIMIT_MS: Final = 5_000  # a server that failed over without closing its connections
 POSTGRES_KEEPALIVE_SECONDS: Final = 30
+REPLICA_LAG_LIMIT: Final = timedelta(seconds=10)  # a replica that is further behind the primary answers no reads
+CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # between the clocks of two functions, or of two servers
+REPLICA_STATEMENT_SECONDS: Final = 5  # of a time-out of 29 s. Then the primary answers the read.
+REPLICA_PAUSE_SECONDS: Final = 30.0  # after a replica was unreachable or too slow. A try costs up to 6 seconds.
 HOME_CACHE_SECONDS: Final = 60  # the directory of homes; a stale entry costs a hop, and does no harm
 VALUE_CLAIM_TIME: Final = timedelta(minutes=20)  # longer than any function runs
 TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again

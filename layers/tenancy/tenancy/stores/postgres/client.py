@@ -87,15 +87,23 @@ class Database:
     other statement runs.
     """
 
-    def __init__(self, url: Callable[[], str], *, secret: str = "", as_owner: bool = False) -> None:
+    def __init__(
+        self,
+        url: Callable[[], str],
+        *,
+        secret: str = "",
+        as_owner: bool = False,
+        prepare: Callable[[Connection], None] | None = None,
+    ) -> None:
         """Connect to the result of *url*, which is called when the connection opens.
 
         *secret* is the name of the secret that holds the URL. The log has it if the URL is not valid. *as_owner* is for
-        migrations only: it accepts the owner of the tables.
+        migrations only: it accepts the owner of the tables. *prepare* gets the connection before each transaction.
         """
         self._url = url
         self._secret = secret
         self._as_owner = as_owner
+        self._prepare = prepare
         self._connection: Connection | None = None
 
     @property
@@ -114,6 +122,10 @@ class Database:
     def every(self) -> Sequence["Database"]:
         """Return this database: it is the only one."""
         return (self,)
+
+    def name_home(self, _organization_id: UUID) -> str:
+        """Return the name of this database: it is the only one."""
+        return CATALOGUE
 
     @contextmanager
     def transaction(self, *, statement_seconds: int | None = None) -> Iterator[Connection]:
@@ -237,6 +249,8 @@ class Database:
             self._connection = _connect_bound(self._url(), secret=self._secret, as_owner=self._as_owner)
         if self._connection.info.transaction_status in WITHIN_TRANSACTION:
             raise RuntimeError("Transactions do not nest.")
+        if self._prepare is not None:
+            self._prepare(self._connection)
         return self._connection
 
 

@@ -42,6 +42,9 @@ class Homes(Protocol):
     def every(self) -> Sequence[Database]:
         """Return all databases, the catalogue first."""
 
+    def name_home(self, organization_id: UUID) -> str:
+        """Return the name of an organization's home, as far as this process knows."""
+
     def tenant_transaction(
         self, organization_id: UUID, *, is_snapshot: bool = False, statement_seconds: int | None = None
     ) -> AbstractContextManager[Connection]:
@@ -141,6 +144,14 @@ class RoutedDatabases:
             return only
         with ExitStack() as stack:
             return self._enter(stack, organization_id)[0]
+
+    def name_home(self, organization_id: UUID) -> str:
+        """Return the name of the home in the directory, which a move may just have changed.
+
+        Raises:
+            UnavailableError: the catalogue is unreachable.
+        """
+        return CATALOGUE if self._find_only() is not None else self._find_home(organization_id)
 
     def tenant_transaction(
         self, organization_id: UUID, *, is_snapshot: bool = False, statement_seconds: int | None = None

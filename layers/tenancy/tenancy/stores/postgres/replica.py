@@ -1,0 +1,184 @@
+"""A read replica of PostgreSQL: its state, and reads from it.
+
+A streaming replica replays the log of the primary, and tells up to which position and of which time. A reader of Aurora
+shares the storage of its primary and replays no log. It has functions of AWS for its lag (User Guide of Aurora,
+"aurora_replica_status"). pg_current_wal_insert_lsn() fails on Aurora unless its log is a logical one.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from tenancy.errors import AwsCallError, UnavailableError
+from tenancy.rules.durations import REPLICA_LAG_LIMIT, REPLICA_PAUSE_SECONDS, REPLICA_STATEMENT_SECONDS
+from tenancy.rules.homes import CATALOGUE, DatabaseListError, parse_databases
+from tenancy.rules.replica_reads import ReplicaFault, ReplicaState, WriteMark, has_written, is_current
+from tenancy.stores.postgres.client import Connection, Database, MovedError, UnboundRoleError
+from tenancy.stores.postgres.homes import Homes
+
+# A replica refuses writes by itself. The URL may name a primary, which has to refuse them, too.
+PREPARE: Final = sql.SQL(
+    "SET default_transaction_read_only = on; SET statement_timeout = {};"
+    " SELECT to_regproc('aurora_replica_status') IS NOT NULL"
+).format(sql.Literal(REPLICA_STATEMENT_SECONDS * 1000))
+FIND_STATE: Final = """
+    SELECT NOT pg_is_in_recovery(), pg_last_wal_replay_lsn() - '0/0'::pg_lsn,
+           extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
+"""
+FIND_STATE_ON_AURORA: Final = """
+    SELECT session_id = 'MASTER_SESSION_ID', NULL, replica_lag_in_msec / 1000.0
+    FROM aurora_replica_status() WHERE server_id = aurora_db_instance_identifier()
+"""
+FIND_POSITION: Final = """
+    SELECT CASE WHEN to_regproc('aurora_replica_status') IS NULL THEN pg_current_wal_insert_lsn() - '0/0'::pg_lsn END
+"""
+# Without the header of the next page of the log: on an idle primary the replica does not have it either.
+FIND_FLUSHED_POSITION: Final = """
+    SELECT CASE WHEN to_regproc('aurora_replica_status') IS NULL THEN pg_current_wal_flush_lsn() - '0/0'::pg_lsn END
+"""
+CONFLICTS_WITH_RECOVERY: Final = frozenset({"40001", "40P01"})  # another try may succeed at once
+
+
+class ReplicaError(Exception):
+    """The replica did not answer a read, which the primary can answer."""
+
+    def __init__(self, fault: ReplicaFault) -> None:
+        """Keep the *fault*."""
+        super().__init__(f"The replica did not answer: {fault}.")
+        self.fault = fault
+
+
+def find_position(conn: Connection) -> int | None:
+    """Return the end of the log of a primary: each transaction that was committed ends before it.
+
+    It is None where no replica replays the log.
+    """
+    [position] = conn.execute(FIND_POSITION).fetchone() or (None,)
+    return None if position is None else int(position)
+
+
+def _find_flushed_position(conn: Connection) -> int | None:
+    [position] = conn.execute(FIND_FLUSHED_POSITION).fetchone() or (None,)
+    return None if position is None else int(position)
+
+
+class Replica:
+    """A read replica of the first database, as the same user, so that a rotated password applies to both.
+
+    Before each transaction the replica is asked for its state, on the connection of the transaction. So *address*
+    must be that of servers, and of no proxy that distributes the transactions of a connection.
+    """
+
+    def __init__(self, find_secret: Callable[[], str], address: tuple[str, int], primary: Homes) -> None:
+        """Connect to *address* at the first read, with all else of the first URL in the result of *find_secret*."""
+        self._find_secret = find_secret
+        self._address = address
+        self._primary = primary
+        self._database = Database(self._find_url, prepare=self._require_ready)
+        self._prepared: Connection | None = None
+        self._is_on_aurora = False
+        self._marks: Sequence[WriteMark | None] = ()
+        self._paused_until = 0.0
+        self._sampled = 0, float("-inf")  # a position of the primary, and when it had it
+
+    def read[Found](self, use: Callable[[Database], Found], marks: Sequence[WriteMark | None]) -> Found:
+        """Return the result of *use*, which gets the replica and only reads.
+
+        The replica has all that was written until `REPLICA_LAG_LIMIT` before, and the writes of *marks*. After it was
+        unreachable or too slow, it is not asked for `REPLICA_PAUSE_SECONDS`.
+
+        Raises:
+            ReplicaError: the replica cannot answer. *use* may have run in part.
+            UnavailableError: another store than the replica is unreachable.
+        """
+        if time.monotonic() < self._paused_until:
+            raise ReplicaError(ReplicaFault.UNREACHABLE)
+        self._marks = marks
+        try:
+            return use(self._database)
+        except MovedError as error:
+            raise ReplicaError(ReplicaFault.ELSEWHERE) from error
+        except UnavailableError as error:
+            cause = error.__cause__
+            if not isinstance(cause, psycopg.Error):
+                raise
+            if cause.sqlstate not in CONFLICTS_WITH_RECOVERY:
+                self._pause()
+            raise ReplicaError(_fault_of(cause)) from error
+        except UnboundRoleError as error:
+            self._pause()
+            raise ReplicaError(ReplicaFault.UNREACHABLE) from error
+
+    def close(self) -> None:
+        """Close the connection if it is open."""
+        self._database.close()
+
+    def _pause(self) -> None:
+        self._paused_until = time.monotonic() + REPLICA_PAUSE_SECONDS
+
+    def _find_url(self) -> str:
+        host, port = self._address
+        try:
+            return make_conninfo(parse_databases(self._find_secret())[CATALOGUE], host=host, port=port)
+        except (AwsCallError, DatabaseListError, UnavailableError, psycopg.ProgrammingError):
+            # The text of the last one has the password.
+            raise ReplicaError(ReplicaFault.UNREACHABLE) from None
+
+    def _require_ready(self, conn: Connection) -> None:
+        """Check the state of the replica on a connection that is about to begin a transaction.
+
+        Raises:
+            ReplicaError: it is too far behind.
+        """
+        if conn is not self._prepared:
+            self._prepare(conn)
+        state = self._find_state(conn)
+        if not is_current(state) and not self._has_sampled_position(state):
+            raise ReplicaError(ReplicaFault.LAG)
+        if not has_written(state, self._marks, now=datetime.now(UTC)):
+            raise ReplicaError(ReplicaFault.AWAITED)
+
+    def _prepare(self, conn: Connection) -> None:
+        cursor = conn.execute(PREPARE)
+        while cursor.nextset():
+            pass
+        [self._is_on_aurora] = cursor.fetchone() or (False,)
+        self._prepared = conn
+
+    def _find_state(self, conn: Connection) -> ReplicaState:
+        found = conn.execute(FIND_STATE_ON_AURORA if self._is_on_aurora else FIND_STATE).fetchone()
+        is_primary, position, lag = found or (False, None, None)
+        return ReplicaState(
+            is_primary=is_primary,
+            position=None if position is None else int(position),
+            lag=None if lag is None else timedelta(seconds=float(lag)),
+        )
+
+    def _has_sampled_position(self, state: ReplicaState) -> bool:
+        """Tell whether the replica has all that the primary had a short time before.
+
+        While nothing is committed, the last replayed commit becomes old on a replica that is not behind. Then the
+        primary is asked for its position, at most once in `REPLICA_LAG_LIMIT`.
+        """
+        if state.position is None:
+            return False
+        now, (_, sampled_at) = time.monotonic(), self._sampled
+        if now > sampled_at + REPLICA_LAG_LIMIT.total_seconds():
+            try:
+                position = self._primary.catalogue.look_up(_find_flushed_position)
+            except UnavailableError:
+                return False
+            if position is None:
+                return False
+            self._sampled = position, now
+        return state.position >= self._sampled[0]
+
+
+def _fault_of(error: psycopg.Error) -> ReplicaFault:
+    is_canceled = isinstance(error, psycopg.errors.QueryCanceled) or error.sqlstate in CONFLICTS_WITH_RECOVERY
+    return ReplicaFault.CANCELLED if is_canceled else ReplicaFault.UNREACHABLE
