@@ -39,7 +39,7 @@ test-clickhouse: .venv/.synced  ## Run the tests of ClickHouse on two real repli
 test-sam: .venv/.synced  ## Run every function under `sam local invoke` (needs a Docker engine)
 	@$(RUN) scripts.sam_local
 
-test-upgrade: .venv/.synced  ## Upgrade a stack of the release before to the last commit, with its data
+test-upgrade: .venv/.synced  ## Upgrade a stack of the release before to the last commit and back, with its data and traffic
 	@$(RUN) scripts.upgrade
 
 drill: up  ## Back up the databases under load, restore them into a second stack, and erase and revoke again there

@@ -71,8 +71,9 @@ from tests.shared_packages import installed_programs
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
-# Tests that share the packages of Node, the organizations of the proof, or the transformed template, by the start of
-# their names. Two groups of about the same length use the deployed stack at the same time (tests/stack_turns.py).
+# Tests that share the packages of Node, the organizations of the proof, the databases of moves, or the transformed
+# template, by the start of their names. Two groups of about the same length use the deployed stack at the same time
+# (tests/stack_turns.py).
 SHARING = {
     "tests/e2e/test_console": "pages",
     "tests/e2e/test_single_sign_on.py": "pages",
@@ -86,6 +87,7 @@ SHARING = {
     "tests/handlers/single_sign_on/test_real_provider.py": "node",
     "tests/handlers/test_sdks.py": "node",
     "tests/isolation/proof/": "proof",
+    "tests/moves/": "moves",
     "tests/stores/test_admission_script.py": "node",
     "tests/template/test_domain.py": "transform",
     "tests/template/test_invocations.py": "transform",

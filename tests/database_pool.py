@@ -96,6 +96,10 @@ class DatabasePool:
         self._superusers.pop(databases.name).close()
         self._clickhouse.command(f"DROP DATABASE IF EXISTS {databases.name} SYNC")
 
+    def empty(self, databases: Databases) -> None:
+        """Empty the databases within a test, which must not have changed more than rows."""
+        assert self._is_emptied(databases.name), "the test changed more than rows"
+
     def close(self) -> None:
         """Close all connections."""
         for databases in self._spare:

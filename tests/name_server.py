@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,12 +73,13 @@ def running_name_server(port: int | None = None) -> Iterator[NameServer]:
     """Serve DNS over UDP and TCP on one port."""
     resolver = NameServer(port=port or free_port())
     quiet = DNSLogger("-request,-reply,-truncated,-error,-recv,-send,-data")
-    servers = [DNSServer(resolver, port=resolver.port, address=HOST, tcp=tcp, logger=quiet) for tcp in (False, True)]
-    for server in servers:
-        server.start_thread()
-    try:
-        yield resolver
-    finally:
+    with ExitStack() as opened:
+        servers = []
+        for tcp in (False, True):
+            server = DNSServer(resolver, port=resolver.port, address=HOST, tcp=tcp, logger=quiet)
+            opened.callback(server.server.server_close)
+            servers.append(server)
         for server in servers:
-            server.stop()
-            server.server.server_close()
+            server.start_thread()
+            opened.callback(server.stop)
+        yield resolver

@@ -25,14 +25,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def migrate_all() -> dict[str, Any]:
-    """Migrate both databases and return how many migrations were applied."""
+    """Migrate all databases and return how many migrations were applied."""
     wiring = Wiring(settings)
     connect = wiring.clickhouse_writer(timeout_seconds=MIGRATION_QUERY_TIMEOUT_SECONDS)
     with (
-        closing(wiring.owner_database) as owner_db,
-        closing(wiring.authorizer_database) as authorizer_db,
+        closing(wiring.owner_database) as owner,
+        closing(wiring.authorizer_database) as authorizer,
     ):
-        applied = prepare_databases(owner_db, authorizer_db, connect, wiring.secrets, migrations_folder())
+        applied = prepare_databases(owner, authorizer, connect, wiring.secrets, migrations_folder())
     logger.info("migrated", postgres=list(applied.postgres), clickhouse=list(applied.clickhouse))
     if applied.skipped:
         skipped = list(applied.skipped)

@@ -3,6 +3,7 @@
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -14,15 +15,17 @@ from tenancy.rules.durations import (
     SCHEDULED_QUERY_TIMEOUT_SECONDS,
 )
 from tenancy.settings import Settings
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.schedule.each_database import run_in_each
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_privacy_jobs
 from tenancy.wiring import Wiring
 
 logger = Logger()
 settings = Settings.from_env("DEAD_LETTERS_BUCKET", "ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET", "REGISTER_BUCKET")
 wiring = Wiring(settings)
-stores = PrivacyJobStores(
-    platform_db=wiring.platform_database,
-    db=wiring.database,
+platform_db, db = wiring.platform_database, wiring.database
+stores_of = partial(
+    PrivacyJobStores,
     writer=wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
     reader=wiring.clickhouse_reader(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
     exports=wiring.exports,
@@ -33,13 +36,24 @@ stores = PrivacyJobStores(
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Run the jobs that are due. The schedule's event is not read.
+    """Run the jobs that are due in each database. The schedule's event is not read.
 
     Raises:
         UnavailableError: a store is unreachable. The jobs that need it are due again in a minute.
     """
-    ends_at = time.monotonic() + PRIVACY_JOBS_WORK_TIME_SECONDS
-    run = run_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
+    return dict(run_in_each(platform_db.every(), run_jobs))
+
+
+def run_jobs(database: Database) -> dict[str, Any]:
+    """Run the jobs of one database that are due, in its share of the time.
+
+    Raises:
+        UnavailableError: a store is unreachable. The jobs that need it are due again in a minute.
+    """
+    ends_at = time.monotonic() + PRIVACY_JOBS_WORK_TIME_SECONDS / len(platform_db.every())
+    as_tenant = db.every()[platform_db.every().index(database)]  # the same database, with the functions' role
+    own = stores_of(platform_db=database, db=as_tenant)
+    run = run_privacy_jobs(own, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
     result = {name: value for name, value in asdict(run).items() if name != "causes"}
     if any(result.values()):
         logger.info("privacy jobs finished", result=result)

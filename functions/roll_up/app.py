@@ -7,6 +7,7 @@ e-mail domains and custom domains again.
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,8 @@ from tenancy.rules.durations import (
     SCHEDULED_QUERY_TIMEOUT_SECONDS,
 )
 from tenancy.settings import Settings
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.schedule.each_database import run_in_each
 from tenancy.use_cases.schedule.hourly import HourlyStores, run_hourly
 from tenancy.use_cases.schedule.notice_rotations import RotationNotices
 from tenancy.use_cases.schedule.roll_up import RollUp
@@ -33,8 +36,9 @@ from tenancy.wiring import Wiring
 
 logger = Logger()
 wiring = Wiring(Settings.from_env("FETCH_FUNCTION", "REGISTER_BUCKET", "SIGNING_KEY_ID"))
-stores = HourlyStores(
-    platform_db=wiring.platform_database,
+platform_db = wiring.platform_database
+stores_of = partial(
+    HourlyStores,
     client=wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
     redis=wiring.redis(timeout_seconds=ROLL_UP_REDIS_TIMEOUT_SECONDS),
     signer=wiring.signer,
@@ -45,17 +49,22 @@ stores = HourlyStores(
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Roll up once. The schedule's event is not read.
+    """Roll up once for each database. The schedule's event is not read.
 
     Raises:
         ExceptionGroup: steps after the roll-up failed. All steps were tried.
     """
-    started_at = time.monotonic()
+    return dict(run_in_each(platform_db.every(), roll_up_database))
+
+
+def roll_up_database(database: Database) -> dict[str, Any]:
+    """Roll up for the organizations of one database, in its share of the time."""
+    ends_at = time.monotonic() + DOMAIN_CHECKS_START_SECONDS / len(platform_db.every())
     run = run_hourly(
-        stores,
+        stores_of(platform_db=database),
         now=datetime.now(UTC),
         on_roll_up=report,
-        has_time=lambda: time.monotonic() < started_at + DOMAIN_CHECKS_START_SECONDS,
+        has_time=lambda: time.monotonic() < ends_at,
     )
     result = {
         "ran": run.roll_up.ran,

@@ -19,7 +19,9 @@ from tenancy.gateway.metrics import (
 )
 from tenancy.rules.durations import SWEEP_REDIS_TIMEOUT_SECONDS, SWEEP_WORK_TIME_SECONDS
 from tenancy.settings import Settings
+from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets
+from tenancy.use_cases.schedule.each_database import run_in_each
 from tenancy.use_cases.schedule.sweep import SweepRun, sweep
 from tenancy.wiring import Wiring
 
@@ -52,18 +54,24 @@ targets = OutboxTargets(
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Sweep once. The schedule's event is not read.
+    """Sweep each database once. The schedule's event is not read.
 
     Raises:
         ExceptionGroup: steps failed. All steps were tried.
     """
+    return dict(run_in_each(platform_db.every(), sweep_database))
+
+
+def sweep_database(database: Database) -> dict[str, Any]:
+    """Sweep one database in its share of the time."""
     started_at = time.monotonic()
+    work_seconds = SWEEP_WORK_TIME_SECONDS / len(platform_db.every())
     run = sweep(
-        platform_db,
+        database,
         redis,
         targets,
         now=datetime.now(UTC),
-        has_time=lambda share: time.monotonic() < started_at + share * SWEEP_WORK_TIME_SECONDS,
+        has_time=lambda share: time.monotonic() < started_at + share * work_seconds,
     )
     if run is None:
         logger.info("another sweep is running")

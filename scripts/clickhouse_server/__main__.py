@@ -1,7 +1,8 @@
 """Run the tests of ClickHouse on real servers. Needs a Docker engine that can get the servers' image.
 
-The embedded engine has neither users nor replicas. Here the same tests of stores and use cases run on a server, and the
-tests of tests/clickhouse_server on two replicas: ``python -m scripts.clickhouse_server``.
+The embedded engine has neither users nor replicas, and it is one process. Here the same tests of stores and use cases
+run on a server, and those of tests/clickhouse_server on two, as replicas and as shards:
+``python -m scripts.clickhouse_server``.
 """
 
 import os
@@ -25,7 +26,7 @@ OF_THE_EMBEDDED_ENGINE: Final = frozenset({"test_database_pool.py", "test_tls.py
 
 def main() -> int:
     """Start the servers, run the tests, and return the exit code of pytest. Return 1 if the servers cannot start."""
-    print(f"Starting two replicas of {IMAGE}.", flush=True)
+    print(f"Starting two servers of {IMAGE}.", flush=True)
     try:
         with running_replicas(secrets.token_hex()) as urls:
             return run_tests(urls)

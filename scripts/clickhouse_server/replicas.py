@@ -38,8 +38,10 @@ def _replica(name: str, password: str, network: Network) -> DockerContainer:
         ports=[HTTP_PORT],
         network=network,
         network_aliases=[name],
+        hostname=name,  # by which the servers of a Replicated database query each other
         env={
             "REPLICA": name,
+            "CLUSTER_SECRET": password,
             "CLICKHOUSE_USER": USER,
             "CLICKHOUSE_PASSWORD": password,
             "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",

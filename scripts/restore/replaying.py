@@ -21,6 +21,7 @@ from tenancy.rules.durations import ERASE_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY
 from tenancy.rules.register import RegisteredChanges
 from tenancy.settings import Settings
 from tenancy.stores.aws.register_reader import RegisterReader
+from tenancy.stores.postgres.homes import only_of
 from tenancy.stores.postgres.platform.restored import list_organization_ids
 from tenancy.use_cases.audit.read_audit import verify_audit_log
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
@@ -118,8 +119,8 @@ def wire(settings: Settings) -> tuple[Wiring, ReplayStores]:
         register=wiring.register,
     )
     privacy = PrivacyJobStores(
-        platform_db=wiring.platform_database,
-        db=wiring.database,
+        platform_db=only_of(wiring.platform_database),
+        db=only_of(wiring.database),
         writer=writer,
         reader=writer,  # a replay writes no exports, which alone are read as a tenant
         exports=wiring.exports,
@@ -132,7 +133,7 @@ def wire(settings: Settings) -> tuple[Wiring, ReplayStores]:
 
 def broken_logs(wiring: Wiring) -> Iterator[str]:
     """Seal all audit logs, and yield those that do not verify."""
-    seal_audit_logs(wiring.platform_database, now=datetime.now(UTC))
+    seal_audit_logs(only_of(wiring.platform_database), now=datetime.now(UTC))
     for log in _logs(wiring):
         after = None
         while True:
@@ -145,7 +146,7 @@ def broken_logs(wiring: Wiring) -> Iterator[str]:
 
 
 def _logs(wiring: Wiring) -> list[UUID]:
-    with wiring.platform_database.transaction() as conn:
+    with only_of(wiring.platform_database).transaction() as conn:
         return [PLATFORM_LOG, *list_organization_ids(conn)]
 
 

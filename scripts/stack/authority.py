@@ -61,7 +61,7 @@ def key_id(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
 
 
 def unsigned_certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta = LIFETIME
 ) -> x509.CertificateBuilder:
     """Return a certificate of *key*, to be extended and signed."""
     now = datetime.now(UTC)
@@ -72,5 +72,5 @@ def unsigned_certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now + lifetime)
     )

@@ -35,7 +35,7 @@ NO_CONFIGURATION = "version = 0.1\n"
 
 def template_parameters(settings: StackSettings, wanted: Mapping[str, str]) -> dict[str, str]:
     """Return those of the *wanted* parameters that the template has."""
-    declared = read_template(settings.root / TEMPLATE).get("Parameters", {})
+    declared = read_template(settings.sources / TEMPLATE).get("Parameters", {})
     return {name: value for name, value in wanted.items() if name in declared}
 
 
@@ -63,7 +63,7 @@ def is_current(settings: StackSettings, url: str, parameters: Mapping[str, str])
 
 def build(settings: StackSettings) -> None:
     """Build the bundle for this machine, if it changed."""
-    options = ["--architecture", machine_architecture(), "--build-dir", str(settings.directory / "build")]
+    options = ["--architecture", machine_architecture(), "--build-dir", str(settings.bundle)]
     _run(settings, "build", [sys.executable, "-m", "scripts.build", *options], {})
 
 
@@ -78,7 +78,7 @@ def deploy(settings: StackSettings, url: str, parameters: Mapping[str, str]) -> 
     if ARTIFACTS not in {bucket["Name"] for bucket in storage.list_buckets()["Buckets"]}:
         storage.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     _clear_way(url)
-    set_release(settings.directory / "build" / TEMPLATE, _digest_of(parameters))
+    set_release(settings.bundle / TEMPLATE, _digest_of(parameters))
     try:
         _run(settings, "deploy", _deploy_command(settings, parameters), {"AWS_ENDPOINT_URL": url})
     except StackError as error:
@@ -120,7 +120,7 @@ def _deploy_command(settings: StackSettings, parameters: Mapping[str, str]) -> S
     return [
         str(Path(sys.executable).with_name("sam")),
         "deploy",
-        f"--template-file={settings.directory / 'build' / 'template.yaml'}",
+        f"--template-file={settings.bundle / TEMPLATE}",
         f"--config-file={no_configuration}",
         f"--stack-name={aws.STACK}",
         f"--s3-bucket={ARTIFACTS}",
@@ -149,7 +149,7 @@ def _run(settings: StackSettings, task: str, command: Sequence[str], environment
     with log.open("wb") as output:
         result = subprocess.run(
             command,
-            cwd=settings.root,
+            cwd=settings.sources,
             env={**os.environ, **ours, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -180,7 +180,7 @@ def _latest_failure(url: str) -> str:
 
 
 def _digest(settings: StackSettings, parameters: Mapping[str, str]) -> str:
-    parts = f"{digest_of_inputs(settings.root)} {_digest_of(parameters)}"
+    parts = f"{digest_of_inputs(settings.sources)} {_digest_of(parameters)}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 

@@ -28,6 +28,9 @@ EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where STACK_HOSTS asks for more t
 class StackSettings:
     """The stack's folder, the addresses it listens on, and the ports that were asked for.
 
+    The servers are those of the checkout at ``root``. The template and the functions are those of ``release``, another
+    checkout, if there is one. So a stack is upgraded while its servers run.
+
     ``hosts`` comes from STACK_HOSTS (comma-separated). Containers of ``sam local`` reach the services on the Docker
     bridge: ``STACK_HOSTS=127.0.0.1,172.17.0.1``.
     """
@@ -37,6 +40,7 @@ class StackSettings:
     hosts: tuple[str, ...] = (LOOPBACK,)
     ports: Mapping[str, int] = field(default_factory=dict)
     deletion_grace_seconds: int = DELETION_GRACE_SECONDS
+    release: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], root: Path) -> Self:
@@ -55,6 +59,16 @@ class StackSettings:
                 environ, "DELETION_GRACE", range(MAX_DELETION_GRACE_SECONDS + 1), DELETION_GRACE_SECONDS
             ),
         )
+
+    @property
+    def sources(self) -> Path:
+        """Return the checkout with the template and the functions."""
+        return self.release or self.root
+
+    @property
+    def bundle(self) -> Path:
+        """Return the folder for the built template and functions."""
+        return (self.release / ".local" if self.release else self.directory) / "build"
 
     @property
     def local_host(self) -> str:

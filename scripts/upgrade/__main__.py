@@ -1,57 +1,72 @@
-"""Upgrade a stack of the release before to the last commit, with the data of its organizations.
+"""Upgrade a stack of the release before to the last commit, with the data and the traffic of its organizations.
 
-scripts/previous-release names the release before. `make test-upgrade` starts it in a clone of the repository, lets
-organizations use it, and checks three things:
+scripts/previous-release names the release before. `make test-upgrade` deploys it, lets organizations use it, and checks
+five things:
 
-1. its functions work on the new schemas, as they must during a deploy;
-2. after the upgrade each organization sees the data that it saw before, and its keys still work;
-3. a deletion that was under way ends with a certificate, and an older certificate is still the same.
+1. its functions work on the new schemas, as they must during a deploy, and pass its own tests of a deployed stack;
+2. while clients send and read, an upgrade, a roll-back and another upgrade give no wrong answer;
+3. each event that was accepted meanwhile is stored once and billed once;
+4. after the upgrade each organization sees the data that it saw before, and its keys still work;
+5. a deletion that was under way ends with a certificate, and an older certificate is still the same.
+
+The servers of the stack run all the time. They are those of the last commit.
 """
 
+import os
 import secrets
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from scripts.demo.client import Stack, provision, roll_up
 from scripts.demo.deletion import delete
 from scripts.upgrade.activity import Given, say, send, use, wait_for_certificate
-from scripts.upgrade.checkout import ROOT, Checkout
 from scripts.upgrade.footprint import Footprint
+from scripts.upgrade.releases import ROOT, Releases
+from scripts.upgrade.shifts import shift_under_traffic
+
+BEFORE: Final = "before"
+AFTER: Final = "after"
 
 
 def main() -> int:
     """Upgrade, and return 1 if a check failed."""
+    os.environ.pop("PYTHONPATH", None)  # each release imports its own code
     _tag, before = (ROOT / "scripts" / "previous-release").read_text(encoding="utf-8").split()
     after = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip()
     with tempfile.TemporaryDirectory(prefix="upgrade-") as folder:
         Path(folder).chmod(0o755)  # for root, PostgreSQL runs as another user
-        checkout = Checkout.clone(Path(folder) / "checkout")
+        releases = Releases.clone(Path(folder), {BEFORE: before, AFTER: after}, servers=AFTER)
         try:
-            wrong = upgrade(checkout, before, after)
+            wrong = upgrade(releases)
         finally:
-            checkout.stop()
+            releases.stop()
     for line in wrong:
         print(f"upgrade: WRONG: {line}")
     say("FAILED" if wrong else "the data is the same, and the stack works")
     return 1 if wrong else 0
 
 
-def upgrade(checkout: Checkout, before: str, after: str) -> list[str]:
+def upgrade(releases: Releases) -> list[str]:
     """Run all steps, and return the failed checks."""
-    say(f"Starting the release before, {before[:7]}")
-    stack = checkout.start(before)
+    say("Deploying the release before")
+    stack = releases.deploy(BEFORE)
+    releases.build(AFTER)
     given = use(stack)
     seen = [each.read(stack) for each in given.watched]
     say("Migrating the schemas under its functions")
-    applied = checkout.migrate()
+    applied = releases.migrate()
     say(f"  {', '.join([*applied.postgres, *applied.clickhouse]) or 'no migration is new'}")
     wrong = compare("on the new schemas", given, seen, stack)
     seen = send_more(stack, given)
-    say("Deleting an organization, and starting the last commit")
+    say("Running its own tests of the deployed stack")
+    if not releases.run_its_tests(BEFORE):
+        wrong.append("tests of the release before fail on the new schemas")
+    say("Deleting an organization")
     delete(stack, given.deleted)
-    stack = checkout.start(after)
+    wrong += shift_under_traffic(releases, stack, first=BEFORE, second=AFTER)
     wrong += compare("after the upgrade", given, seen, stack)
     send_more(stack, given)
     say("Waiting for the certificate of the organization that was deleted before the upgrade")

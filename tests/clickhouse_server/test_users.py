@@ -28,16 +28,21 @@ class UnfilteredReader(TenantReader):
 @pytest.fixture
 def reader(replicas: list[Client]) -> Iterator[Client]:
     """Return a client of the user of usage, as docs/operations.md makes it, with rows of both organizations."""
-    name, password = f"usage_{uuid4().hex}", uuid4().hex
-    replicas[0].command(f"CREATE USER {name} IDENTIFIED BY '{password}' DEFAULT ROLE tenancy_reader")
-    replicas[0].command(f"GRANT tenancy_reader TO {name}")
     for organization in (ACME, GLOBEX):
         for table in TENANT_TABLES:
             replicas[0].command(INSERT, parameters={"table": table, "organization_id": organization})
-    address = urlsplit(os.environ["TEST_CLICKHOUSE_REPLICAS"].split()[0])
-    client = connect(f"http://{name}:{password}@{address.hostname}:{address.port}/{replicas[0].database}")
+    client = connect_reader(replicas[0])
     yield client
     client.close()
+
+
+def connect_reader(owner: Client) -> Client:
+    """Create a user of usage, and return its client for the database of *owner*."""
+    name, password = f"usage_{uuid4().hex}", uuid4().hex
+    owner.command(f"CREATE USER {name} IDENTIFIED BY '{password}' DEFAULT ROLE tenancy_reader")
+    owner.command(f"GRANT tenancy_reader TO {name}")
+    address = urlsplit(os.environ["TEST_CLICKHOUSE_REPLICAS"].split()[0])
+    return connect(f"http://{name}:{password}@{address.hostname}:{address.port}/{owner.database}")
 
 
 @pytest.mark.parametrize("table", TENANT_TABLES)

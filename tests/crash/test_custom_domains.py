@@ -159,13 +159,13 @@ def test_work_is_started_after_a_crash(world: World) -> None:
     crashed = 0
 
     def run(_state: Any) -> None:  # noqa: ANN401
-        assert start_domain_work(world.stores.platform_db, StartedExecutions(), now=NOW).failures == []
+        assert start_domain_work(world.stores.platform_db.catalogue, StartedExecutions(), now=NOW).failures == []
 
     for crash in crashes(world.provision, run):
         organization_id, claim = crash.state
         executions = StartedExecutions()
         later = NOW + DOMAIN_EXECUTION_LOST_AFTER
-        assert start_domain_work(world.stores.platform_db, executions, now=later).failures == []
+        assert start_domain_work(world.stores.platform_db.catalogue, executions, now=later).failures == []
 
         due = world.find(organization_id, claim.domain)
         assert due is not None

@@ -1,7 +1,6 @@
 """A replay of the register may crash at any moment. The next replay completes it."""
 
 from datetime import timedelta
-from itertools import count
 from uuid import UUID
 
 from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
@@ -10,10 +9,11 @@ from tenancy.rules.register import RegisteredChanges, ended_keys, erased_organiz
 from tenancy.rules.tiers import Tier
 from tenancy.stores.clickhouse.platform.statistics import replace_statistics
 from tenancy.stores.postgres.platform.erasure_jobs import claim_erasure
-from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import crashes
-from tests.given import NOW, OPERATOR, Databases, new_organization
+from tests.database_pool import DatabasePool
+from tests.given import NOW, Databases, provision
 from tests.use_cases.conftest import platform, signer
 from tests.use_cases.erasing import Platform, column_of
 from tests.use_cases.privacy_jobs import ask_erasure, devices
@@ -49,18 +49,14 @@ def changes_of(erased: Provisioned, kept: Provisioned, job: ErasureJob) -> Regis
 
 
 def test_crashed_replay_is_completed_by_the_next(
-    platform: Platform, databases: Databases, aftermath: Aftermath
+    platform: Platform, databases: Databases, database_pool: DatabasePool, aftermath: Aftermath
 ) -> None:
-    numbers, crashed = count(), 0
+    crashed = 0
 
     def begin() -> Restored:
         """Return two organizations of a restored backup: one was erased, the other one revoked a key."""
-        acme, globex = (
-            provision_organization(
-                databases.platform, platform.targets, new_organization(name, Tier.STARTER), OPERATOR, now=NOW
-            )
-            for name in (f"acme-{next(numbers)}", f"globex-{next(numbers)}")
-        )
+        database_pool.empty(databases)  # else each replay would replay for the organizations of all earlier ones
+        acme, globex = (provision(databases, platform.targets, name, Tier.STARTER) for name in ("acme", "globex"))
         for each in (acme, globex):
             store(databases, each.organization.id, range(10), at=NOW)
             store(databases, each.organization.id, range(10), at=CLOSED)

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from tests.e2e.deployed import Api, Organization, Stack
 from tests.given import ROOT
 from tests.handlers.client_programs import run_client
-from tests.stack_turns import sharing_stack, stack_alone
+from tests.stack_turns import outside_servers, sharing_stack, stack_alone
 
 STACK_FOLDER = ROOT / os.environ.get("STACK_DIR", ".local")
 
@@ -25,8 +26,10 @@ type RunConsole = Callable[..., None]
 
 @pytest.fixture(autouse=True)
 def turn(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let tests share the stack, except those marked `alone`."""
-    with stack_alone() if request.node.get_closest_marker("alone") else sharing_stack():
+    """Let tests share the stack, except those marked `alone`. Those marked `outside` take turns."""
+    marked = request.node.get_closest_marker
+    outside = outside_servers() if marked("outside") else nullcontext()
+    with outside, stack_alone() if marked("alone") else sharing_stack():
         yield
 
 

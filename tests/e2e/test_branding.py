@@ -13,6 +13,7 @@ from tests.e2e.conftest import STACK_FOLDER, Provision
 from tests.e2e.deployed import Api
 from tests.tls_provider import Provider, http_answer, running_provider
 
+pytestmark = pytest.mark.outside
 LOGO = png_of(4, 2)
 
 

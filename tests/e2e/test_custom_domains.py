@@ -18,10 +18,11 @@ from tests.e2e.deployed import Api, Organization, Stack, wait_for
 from tests.given import ROOT
 from tests.name_server import NameServer, running_name_server
 
+pytestmark = pytest.mark.outside
 STACK_FILE = ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def names() -> Iterator[NameServer]:
     described: dict[str, str] = json.loads(STACK_FILE.read_text())
     with running_name_server(urlsplit(f"//{described['dns_address']}").port) as server:

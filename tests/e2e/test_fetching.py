@@ -15,6 +15,7 @@ from tests.given import ROOT
 from tests.name_server import NameServer, running_name_server
 from tests.tls_provider import Provider, http_answer, running_provider
 
+pytestmark = pytest.mark.outside
 STACK_FILE = ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json"
 
 
@@ -24,7 +25,7 @@ def described() -> dict[str, str]:
     return document
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def names(described: dict[str, str]) -> Iterator[NameServer]:
     with running_name_server(urlsplit(f"//{described['dns_address']}").port) as server:
         yield server

@@ -14,6 +14,8 @@ from tests.samlify_provider import running_samlify, visit_samlify
 
 __all__ = ["described", "token"]  # fixtures
 
+pytestmark = pytest.mark.outside
+
 
 @pytest.fixture
 def domain(globex: Organization) -> str:

@@ -16,6 +16,7 @@ from tests.e2e.deployed import Api, Organization, Stack
 from tests.given import ROOT
 from tests.name_server import running_name_server
 
+pytestmark = pytest.mark.outside
 STACK_FILE = ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json"
 CLIENT_ID, CLIENT_SECRET = "tenancy-client", "a-secret-of-the-provider"
 REDIRECT_URI = "https://app.globex.example/signed-in"

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -26,6 +27,7 @@ from tests.given import MIGRATIONS, REGION, AwsAccount, Servers
 from tests.handlers.cloudformation import report_server, stack_request
 from tests.handlers.functions import PREFIX, Function, LogLines, PutSecret, Start
 from tests.handlers.requests import sample
+from tests.stores.private_authority import make_authority, tls_server
 
 BY_HAND = sample("migrate", "by_hand")
 POSTGRES = len(list((MIGRATIONS / "postgres").glob("*.sql")))
@@ -328,6 +330,35 @@ def test_unusable_url_of_the_owner_is_named(
     put_secret(OWNER_DATABASE, url.format(postgres=f"127.0.0.1:{servers.postgres_port}", nowhere=nowhere))
 
     assert_stopped("UnusableStoreError", "The secret owner-database", problem)
+
+
+@pytest.mark.parametrize(
+    ("secret", "url", "problem"),
+    [
+        (
+            OWNER_DATABASE,
+            "postgresql://any@127.0.0.1:{port}/tenancy?sslmode=verify-full&sslrootcert={root}",
+            "aws-roots.pem",
+        ),
+        (CLICKHOUSE, "https://any:secret-password@127.0.0.1:{port}/tenancy?ca_cert={root}", "of a public root"),
+    ],
+)
+def test_expired_certificate_is_named(
+    assert_stopped: Callable[..., None],
+    put_secret: PutSecret,
+    servers: Servers,
+    tmp_path: Path,
+    secret: str,
+    url: str,
+    problem: str,
+) -> None:
+    expired = make_authority(tmp_path / "expired", lifetime=timedelta(hours=-1))
+    is_postgres = secret == OWNER_DATABASE
+
+    with tls_server(expired, servers.postgres_port, is_postgres=is_postgres) as port:
+        put_secret(secret, url.format(port=port, root=expired.root_file))
+
+        assert_stopped(f"The secret {secret}", "no valid certificate", problem)
 
 
 def test_missing_roles_are_named(assert_stopped: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:

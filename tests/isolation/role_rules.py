@@ -71,6 +71,24 @@ LIST_OVERPRIVILEGED_ROLES: Final = """
           'tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup'
       )
 """
+# The role of moves is the one role that bypasses policies. Outside of a move it may not log in, and has no right.
+LIST_BYPASSING_ROLES: Final = """
+    SELECT rolname FROM pg_roles
+    WHERE (rolbypassrls OR rolreplication) AND NOT rolsuper AND rolname <> 'tenancy_mover'
+"""
+LIST_MOVER_POWERS: Final = """
+    SELECT 'an attribute' FROM pg_roles
+    WHERE rolname = 'tenancy_mover' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb)
+    UNION ALL
+    SELECT m.member::regrole || ' in ' || m.roleid::regrole FROM pg_auth_members AS m
+    WHERE 'tenancy_mover' IN (m.member::regrole::text, m.roleid::regrole::text)
+      AND m.roleid::regrole::text NOT IN ('pg_create_subscription', 'rds_replication')
+    UNION ALL
+    SELECT 'a right on ' || pg_describe_object(d.classid, d.objid, d.objsubid)
+    FROM pg_shdepend AS d JOIN pg_roles AS r ON r.oid = d.refobjid AND r.rolname = 'tenancy_mover'
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.classid <> 'pg_auth_members'::regclass
+      AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
 LIST_CLONES: Final = """
     SELECT member::regrole::text FROM pg_auth_members
     WHERE roleid::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer')
@@ -179,6 +197,16 @@ def excess_grants(conn: Connection) -> list[str]:
 def overprivileged_roles(conn: Connection) -> list[str]:
     """Return deployed roles with an attribute or a membership that they must not have."""
     return _names(conn, LIST_OVERPRIVILEGED_ROLES)
+
+
+def bypassing_roles(conn: Connection) -> list[str]:
+    """Return roles that bypass policies or replicate, other than superusers and the role of moves."""
+    return _names(conn, LIST_BYPASSING_ROLES)
+
+
+def mover_powers(conn: Connection) -> list[str]:
+    """Return what the role of moves has outside of a move, beyond its two attributes."""
+    return _names(conn, LIST_MOVER_POWERS)
 
 
 def owning_roles(conn: Connection) -> list[str]:

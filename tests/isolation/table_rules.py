@@ -114,11 +114,37 @@ LIST_REPLICA_IDENTITIES_WITHOUT_ORGANIZATION: Final = (
 )
 # Look-up tables of the platform. Only they may have values that are unique among all organizations.
 LOOK_UP_TABLES: Final = (
+    "catalogue_entries",
     "key_digests",
     "listed_custom_domains",
     "organization_names",
     "proven_email_domains",
     "provisioning_requests",
+)
+# The directory and the values of all databases, which statements that cross organizations must see.
+OF_ALL_DATABASES: Final = ("catalogue_entries", "moved_organizations", "organization_homes", "provisioning_requests")
+HOME: Final = (
+    "(({0} = ( SELECT current_tenant() AS current_tenant)) OR (NOT ({0} IN ( SELECT m.organization_id\n"
+    "   FROM moved_organizations m))))"
+)
+# Tables in which the platform or a look-up sees rows of several organizations, also of one that a move has taken away.
+LIST_WITHOUT_HOME: Final = (
+    TENANT_TABLES
+    + """
+    SELECT relname FROM tenant_tables AS t WHERE t.relname <> ALL (%(of_all_databases)s) AND EXISTS (
+        SELECT FROM pg_policy AS p CROSS JOIN unnest(p.polroles) AS role
+        WHERE p.polrelid = t.oid AND p.polpermissive
+          AND pg_get_expr(p.polqual, t.oid)
+              IS DISTINCT FROM format('(%%I = ( SELECT current_tenant() AS current_tenant))', t.attname)
+          AND (role = 0 OR pg_has_role('tenancy_platform', role, 'MEMBER')
+               OR pg_has_role('tenancy_lookup', role, 'MEMBER'))
+    ) AND NOT EXISTS (
+        SELECT FROM pg_policy AS p
+        WHERE p.polrelid = t.oid AND NOT p.polpermissive AND p.polcmd = '*' AND p.polwithcheck IS NULL
+          AND p.polroles @> ARRAY['tenancy_platform', 'tenancy_lookup']::regrole[]::oid[]
+          AND pg_get_expr(p.polqual, t.oid) = replace(%(home)s, '{0}', t.attname)
+    )
+    """
 )
 # Functions of the release before name these indexes' columns in ON CONFLICT.
 KEPT_FOR_ONE_RELEASE: Final = ("audit_log_id_key", "audit_refusals_id_key")
@@ -199,6 +225,11 @@ def unique_among_organizations(conn: Connection) -> list[str]:
     """Return indexes outside the look-up tables that compare rows of two organizations."""
     values = {"look_up_tables": list(LOOK_UP_TABLES), "kept": list(KEPT_FOR_ONE_RELEASE)}
     return _names(conn, LIST_UNIQUE_AMONG_ORGANIZATIONS, values)
+
+
+def tables_without_home(conn: Connection) -> list[str]:
+    """Return tables whose rows the platform or a look-up sees in a database that is not their organization's."""
+    return _names(conn, LIST_WITHOUT_HOME, {"of_all_databases": list(OF_ALL_DATABASES), "home": HOME})
 
 
 def exposed_look_ups(conn: Connection) -> list[str]:

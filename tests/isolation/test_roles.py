@@ -30,6 +30,8 @@ RULES = [
     role_rules.default_public_grants,
     role_rules.authorizer_grants,
     role_rules.clone_grants,
+    role_rules.bypassing_roles,
+    role_rules.mover_powers,
 ]
 CREATE_DEFINER = """
     CREATE FUNCTION bad({output}) RETURNS SETOF {type} LANGUAGE {language} SECURITY DEFINER {path} AS $${body}$$;
@@ -114,6 +116,16 @@ BREACHES = {
         ("GRANT SELECT (digest) ON api_keys TO tenancy_authorizer", ["api_keys.digest: SELECT"]),
         ("GRANT USAGE ON SEQUENCE outbox_id_seq TO tenancy_authorizer", ["outbox_id_seq: USAGE"]),
     ],
+    role_rules.bypassing_roles: [
+        ("CREATE ROLE bad BYPASSRLS", ["bad"]),
+        ("CREATE ROLE bad REPLICATION", ["bad"]),
+    ],
+    role_rules.mover_powers: [
+        ("CREATE ROLE tenancy_mover REPLICATION BYPASSRLS LOGIN", ["an attribute"]),
+        ("CREATE ROLE tenancy_mover IN ROLE pg_read_all_data", ["tenancy_mover in pg_read_all_data"]),
+        ("CREATE ROLE tenancy_mover ROLE tenancy_owner", ["tenancy_owner in tenancy_mover"]),
+        ("CREATE ROLE tenancy_mover; GRANT SELECT ON users TO tenancy_mover", ["a right on table users"]),
+    ],
     role_rules.default_public_grants: [
         (
             "ALTER DEFAULT PRIVILEGES FOR ROLE tenancy_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC",
@@ -170,6 +182,9 @@ def test_definers_return_only_what_the_authorizer_reads(migrated: Connection) ->
         "list_due_rotations": {"organization_id"},
         "list_overdue_keys": set(OverdueKeys.__dataclass_fields__),
         "find_custom_domain_owners": {"domain", "organization_id"},
+        "find_current_move": {"state", "other", "move_id"},
+        "find_home": {"database"},
+        "find_catalogue_entries": {"value", "organization_id"},
     }
 
 
@@ -182,6 +197,7 @@ def test_only_the_authorizer_looks_up_credentials(migrated: Connection) -> None:
     """
     before = json.loads(FILE.read_text())["migrations"]
     is_retired = any("/0016_authorizer_role.sql" in migration for migration in before)
+    everyone = ["tenancy_authorizer", "tenancy_functions", "tenancy_platform"]
     callers = ["tenancy_authorizer"] if is_retired else ["tenancy_authorizer", "tenancy_functions"]
 
     assert role_rules.definer_callers(migrated) == {
@@ -192,6 +208,7 @@ def test_only_the_authorizer_looks_up_credentials(migrated: Connection) -> None:
         "list_due_rotations": ["tenancy_platform"],
         "list_overdue_keys": ["tenancy_platform"],
         "find_custom_domain_owners": ["tenancy_functions", "tenancy_platform"],
+        **dict.fromkeys(("find_current_move", "find_home", "find_catalogue_entries"), everyone),
     }
 
 

@@ -21,6 +21,7 @@ RULES = [
     table_rules.tables_without_composite_key,
     table_rules.replica_identities_without_organization,
     table_rules.unique_among_organizations,
+    table_rules.tables_without_home,
     table_rules.exposed_look_ups,
     table_rules.views_with_owner_rights,
 ]
@@ -61,9 +62,12 @@ BREACHES = {
             [
                 "api_keys.lookup",
                 "apps.bad",
+                "catalogue_entries.lookup",
                 "custom_domains.lookup",
                 "key_digests.lookup",
                 "listed_custom_domains.lookup",
+                "moved_organizations.lookup",
+                "organization_homes.lookup",
                 "organizations.lookup",
                 "users.lookup",
             ],
@@ -102,6 +106,13 @@ BREACHES = {
         ("CREATE UNIQUE INDEX bad ON apps (name) INCLUDE (organization_id)", ["bad"]),
         ("CREATE UNIQUE INDEX bad ON apps (lower(name)) WHERE status = 'active'", ["bad"]),
         ("ALTER TABLE outbox ADD CONSTRAINT bad EXCLUDE USING btree (kind WITH =)", ["bad"]),
+    ],
+    table_rules.tables_without_home: [
+        ("DROP POLICY home ON tenant_usage", ["tenant_usage"]),
+        ("ALTER POLICY home ON api_keys TO tenancy_platform", ["api_keys"]),
+        ("ALTER POLICY home ON organizations USING (true)", ["organizations"]),
+        (f"{CREATE_TABLE}; CREATE POLICY platform ON bad TO tenancy_platform USING (true)", ["bad"]),
+        (CREATE_POLICY.format(role="tenancy_platform"), ["apps"]),
     ],
     table_rules.exposed_look_ups: [
         ("GRANT SELECT ON key_digests TO tenancy_functions", ["key_digests: tenancy_functions"]),

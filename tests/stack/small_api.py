@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,19 +23,23 @@ def handler(event, context):
         "context": {"organization": name, "request_id": event["requestContext"]["requestId"]},
     }
 """
-ECHO = """
-import json, os, sys
+SLOW_SECONDS = 3
+ECHO = f"""
+import json, os, sys, time
 def handler(event, context):
     if event["path"] == "/fault":
         raise ValueError("a fault")
+    if event["path"] == "/items/slow":
+        print("sleeps")
+        time.sleep({SLOW_SECONDS})
     try:
         import ministack
         packages = True
     except ImportError:
         packages = False
     print("seen", event["path"])
-    answer = {"event": event, "pid": os.getpid(), "packages": packages, "botocore": "botocore" in sys.modules}
-    return {"statusCode": 200, "body": json.dumps(answer)}
+    answer = {{"event": event, "pid": os.getpid(), "packages": packages, "botocore": "botocore" in sys.modules}}
+    return {{"statusCode": 200, "body": json.dumps(answer)}}
 """
 OPEN = {"Authorizer": "NONE", "ApiKeyRequired": False}
 
@@ -54,7 +59,7 @@ def refusal(status: int) -> dict[str, Any]:
     return {"StatusCode": status, "ResponseTemplates": {"application/json": body}}
 
 
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
     "AWSTemplateFormatVersion": "2010-09-09",
     "Transform": "AWS::Serverless-2016-10-31",
     "Resources": {
@@ -100,6 +105,15 @@ TEMPLATE = {
     },
     "Outputs": {"Plan": {"Value": {"Ref": "Plan"}}},
 }
+
+
+def with_code_of_echo(code: str) -> dict[str, Any]:
+    """Return the template with other *code*, and with another path."""
+    template = deepcopy(TEMPLATE)
+    echo = template["Resources"]["Echo"]["Properties"]
+    echo["InlineCode"] = code
+    echo["Events"]["New"] = event("/new", "GET", OPEN)
+    return template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from scripts.stack import aws, processes
 from scripts.stack.loopback import request
 from scripts.stack.ports import choose_ports
 from scripts.stack.settings import LOOPBACK, StackSettings
-from tests.stack.small_api import TEMPLATE, Gateway
+from tests.stack.small_api import ECHO, TEMPLATE, Gateway, with_code_of_echo
 from tests.stack.waiting import LIMIT_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,6 +161,24 @@ def test_output_of_a_function_is_logged_under_its_name(gateway: Gateway) -> None
     line = re.compile(r"^tenancy-local-Echo-\w+ seen /open$", re.MULTILINE)
 
     wait_until(lambda: line.search(gateway.log()) is not None)
+
+
+def test_update_of_a_stack_disturbs_no_request(gateway: Gateway) -> None:
+    gateway.add_key("stark")
+    before = gateway.statuses("stark", times=1)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(gateway.call, "GET", "/items/slow")
+        wait_until(lambda: "sleeps" in gateway.log())
+        formation = aws.client("cloudformation", aws.endpoint(LOOPBACK, gateway.ports))
+        capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+        template = json.dumps(with_code_of_echo(ECHO.replace('"pid"', '"code": "new", "pid"')))
+        formation.update_stack(StackName=aws.STACK, TemplateBody=template, Capabilities=capabilities)
+        formation.get_waiter("stack_update_complete").wait(StackName=aws.STACK, WaiterConfig={"Delay": 1})
+        during = running.result()
+
+    assert (during.status, during.body.get("code")) == (200, None)
+    assert gateway.call("GET", "/new").body["code"] == "new"
+    assert (before, gateway.statuses("stark", times=1)) == ([200], [200])
 
 
 def test_moved_stack_leaves_nothing_at_its_old_place(tmp_path: Path) -> None:

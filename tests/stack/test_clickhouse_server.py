@@ -17,11 +17,11 @@ def test_missing_docker_is_named_with_its_remedy(nowhere: str, tmp_path: Path) -
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert done.stdout == f"Starting two replicas of {IMAGE}.\n"
+    assert done.stdout == f"Starting two servers of {IMAGE}.\n"
     assert "Start Docker, or set DOCKER_HOST. " in done.stderr
     assert f"docker pull {IMAGE}" in done.stderr
 
 
 def test_tests_that_use_clickhouse_run_on_the_server() -> None:
     assert {"tests/stores/test_events.py", "tests/use_cases/test_roll_up.py"} <= set(modules())
-    assert len(list((ROOT / ON_REPLICAS).glob("test_*.py"))) == 2
+    assert len(list((ROOT / ON_REPLICAS).glob("test_*.py"))) == 3

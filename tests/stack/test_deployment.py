@@ -25,6 +25,18 @@ def test_parameters_that_the_template_lacks_are_not_set(settings: StackSettings)
     assert parameters == {"Architecture": "arm64"}
 
 
+def test_template_of_another_checkout_is_deployed(settings: StackSettings, tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    release.mkdir()
+    template = "Parameters: {New: {Type: String}}\nResources: {}\n"
+    (release / "template.yaml").write_text(template, encoding="utf-8")
+    upgraded = replace(settings, release=release)
+
+    assert deployment.template_parameters(upgraded, {"New": "1", "Old": "2"}) == {"New": "1"}
+    assert (settings.bundle, upgraded.bundle) == (settings.directory / "build", release / ".local" / "build")
+    assert aws.prepare(upgraded, PORTS).fingerprint == aws.prepare(settings, PORTS).fingerprint
+
+
 def test_saved_state_moves_to_another_port_with_aws(settings: StackSettings) -> None:
     aws.prepare(settings, PORTS).before_start()
     saved = settings.directory / "aws" / "state" / "sqs.json"

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from scripts.stack.authority import common_name, key_id, unsigned_certificate
+from scripts.stack.authority import LIFETIME, common_name, key_id, unsigned_certificate
 
 BUFFER_BYTES = 65_536
 SSL_REQUEST_BYTES = 8  # PostgreSQL's clients ask for TLS before its handshake
@@ -45,15 +46,15 @@ class Authority:
     server_file: Path
 
 
-def make_authority(folder: Path, host: str = HOST) -> Authority:
-    """Make a root, and a certificate for *host* that it signed."""
+def make_authority(folder: Path, host: str = HOST, *, lifetime: timedelta = LIFETIME) -> Authority:
+    """Make a root, and a certificate for *host* that it signed. A certificate of a negative *lifetime* has expired."""
     folder.mkdir()
     root_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root_name, server_name = common_name(f"Private root of {folder.name}"), common_name(host)
     root = unsigned_certificate(root_name, root_name, root_key)
     for extension in (x509.BasicConstraints(ca=True, path_length=0), MAY_SIGN, key_id(root_key)):
         root = root.add_extension(extension, critical=not isinstance(extension, x509.SubjectKeyIdentifier))
-    server = unsigned_certificate(server_name, root_name, server_key)
+    server = unsigned_certificate(server_name, root_name, server_key, lifetime)
     signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id(root_key))
     names = x509.SubjectAlternativeName([_general_name(host)])
     server = server.add_extension(names, critical=False).add_extension(signer, critical=False)

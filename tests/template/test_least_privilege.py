@@ -25,7 +25,7 @@ USED: set[Call] = {
     ("erase", "s3:DeleteObject", "s3:Exports/acme/1"),
     ("erase", "s3:DeleteObjectVersion", "s3:Exports/acme/1"),
 }
-SMALL = "tests/template/test_tls.py"
+SMALL = "tests/unit/test_tiers.py"  # needs no server and no template
 SCOPE = "AWS4-HMAC-SHA256 Credential=Erase/20261124/eu-central-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 REQUESTS: dict[tuple[str, str, str, str, bytes], list[Permission]] = {
     ("sqs", "POST", "/", "AmazonSQS.SendMessageBatch", b'{"QueueUrl":"http://127.0.0.1:1/1/events"}'): [
@@ -191,7 +191,7 @@ def test_calls_are_named_as_in_the_template() -> None:
     )
 
 
-@pytest.mark.parametrize("options", [[], ["-n", "2"]])
+@pytest.mark.parametrize("options", [[], ["-n", "1"]])
 def test_whole_run_fails_for_a_permission_that_it_did_not_need(options: list[str], tmp_path: Path) -> None:
     run = run_tests(["-o", f"testpaths={SMALL}", *options], tmp_path)
 
@@ -199,7 +199,7 @@ def test_whole_run_fails_for_a_permission_that_it_did_not_need(options: list[str
     assert "No test needs this permission: audit: sqs:SendMessage on sqs:AuditQueue" in run.stdout
 
 
-@pytest.mark.parametrize("options", [[SMALL], ["-o", f"testpaths={SMALL}", "-k", "tls"]])
+@pytest.mark.parametrize("options", [[SMALL], ["-o", f"testpaths={SMALL}", "-k", "tier"]])
 def test_run_of_some_tests_compares_nothing(options: list[str], tmp_path: Path) -> None:
     run = run_tests(options, tmp_path)
 

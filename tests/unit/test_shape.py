@@ -25,6 +25,7 @@ GLUED = {
         "exported_events",
         "received_events",
         "released_events",
+        "shards",
         "statistics",
         "stored_events",
         "subjects",

@@ -26,6 +26,10 @@ class CountingClient:
     rows_read: int = field(default=0)
     statements: int = field(default=0)
 
+    @property
+    def database(self) -> str | None:
+        return self.client.database
+
     def query(self, statement: str, **options: Any) -> Any:  # noqa: ANN401 - of the driver
         result = self.client.query(statement, **options)
         self.statements += 1

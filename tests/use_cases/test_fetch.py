@@ -85,6 +85,12 @@ def internet(names: NameServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     https._tls.cache_clear()
 
 
+def test_name_server_of_the_tests_has_its_port_alone(running_names: NameServer) -> None:
+    """The refused one leaves no open socket, which would fail this test."""
+    with pytest.raises(OSError, match="in use"), running_name_server(running_names.port):
+        pass
+
+
 def test_document_is_fetched(internet: Internet) -> None:
     internet.provider.answers["/a?b=c"] = http_answer(b'{"x": 1}', content_type="application/json")
 

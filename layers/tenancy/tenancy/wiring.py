@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tenancy.stores.clickhouse.client import Client
     from tenancy.stores.internet.names import Names
     from tenancy.stores.postgres.client import Database
+    from tenancy.stores.postgres.homes import Databases, Homes
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
     from tenancy.use_cases.admission.domain_owners import DomainOwners
@@ -79,39 +80,39 @@ class Wiring:
         return Secrets(self._aws("secretsmanager"), self.settings.secrets_prefix)
 
     @cached_property
-    def database(self) -> "Database":
+    def database(self) -> "Homes":
         """PostgreSQL with the functions' role.
 
         Row-level security limits it to one tenant.
         """
         from tenancy.stores.aws.secrets import DATABASE
-        from tenancy.stores.postgres.client import Database
+        from tenancy.stores.postgres.homes import Databases
 
-        return Database(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
+        return Databases(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
 
     @cached_property
-    def authorizer_database(self) -> "Database":
+    def authorizer_database(self) -> "Databases":
         """PostgreSQL with the authorizer's role, which may look up credentials and read no table."""
         from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
-        from tenancy.stores.postgres.client import Database
+        from tenancy.stores.postgres.homes import Databases
 
-        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE), secret=AUTHORIZER_DATABASE)
+        return Databases(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE), secret=AUTHORIZER_DATABASE)
 
     @cached_property
-    def platform_database(self) -> "Database":
+    def platform_database(self) -> "Homes":
         """PostgreSQL with the platform's role, for statements that cross organizations."""
         from tenancy.stores.aws.secrets import PLATFORM_DATABASE
-        from tenancy.stores.postgres.client import Database
+        from tenancy.stores.postgres.homes import Databases
 
-        return Database(lambda: self.secrets.get_secret(PLATFORM_DATABASE), secret=PLATFORM_DATABASE)
+        return Databases(lambda: self.secrets.get_secret(PLATFORM_DATABASE), secret=PLATFORM_DATABASE)
 
     @cached_property
-    def owner_database(self) -> "Database":
+    def owner_database(self) -> "Databases":
         """PostgreSQL with the owner of the tables, for migrations only."""
         from tenancy.stores.aws.secrets import OWNER_DATABASE
-        from tenancy.stores.postgres.client import Database
+        from tenancy.stores.postgres.homes import Databases
 
-        return Database(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
+        return Databases(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
 
     @cached_property
     def secret_versions(self) -> "SecretVersions":
@@ -394,7 +395,7 @@ class Wiring:
 
         return Names(self.settings.dns_resolver)
 
-    def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
+    def gate(self, database: "Callable[[], Homes]") -> "AdmissionGate":
         """Return the admission gate, after a try to connect Redis.
 
         It opens *database* only for a standing that Redis does not have.
@@ -404,7 +405,7 @@ class Wiring:
         self.request_redis.connect()
         return AdmissionGate(self.request_redis, database)
 
-    def handler(self, app: "APIGatewayRestResolver", database: "Database") -> "Handler":
+    def handler(self, app: "APIGatewayRestResolver", database: "Homes") -> "Handler":
         """Return the Lambda handler of *app*, whose requests are admitted, audited and resolved to one organization.
 
         Admission reads *database* only for a standing that Redis does not have. A host that is none of the platform's
@@ -428,7 +429,7 @@ class Wiring:
 
         return PlatformHosts(base_domain=self.settings.base_domain, api_host=self.settings.api_host)
 
-    def domain_owners(self, database: "Callable[[], Database]") -> "DomainOwners":
+    def domain_owners(self, database: "Callable[[], Homes]") -> "DomainOwners":
         """Return the owners of custom domains, which are looked up in *database*."""
         from tenancy.use_cases.admission.domain_owners import DomainOwners
 

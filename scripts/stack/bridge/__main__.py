@@ -9,7 +9,8 @@ Missing in 1.5.33, and added here. Delete each part once MiniStack has it:
 - Lambda workers that see only their layers, survive an exception and start quickly (``workers``);
 - state that survives a crash, not only an orderly stop (``state``);
 - executions of state machines that continue after a restart (``executions``);
-- a record of the calls of each function (``calls``).
+- a record of the calls of each function (``calls``);
+- updates that disturb no request (``updates``).
 
 Run as ``python -m scripts.stack.bridge`` with MiniStack's own variables (``GATEWAY_PORT``, ``STATE_DIR``, ...) and
 ``STACK_HOSTS``, ``API_PORT`` and ``STACK_NAME``.
@@ -24,7 +25,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
-from scripts.stack.bridge import calls, context, openapi, public, state, usage_key, workers
+from scripts.stack.bridge import calls, context, openapi, public, state, updates, usage_key, workers
 
 KEEP_ALIVE_SECONDS = 75
 SAVE_EVERY_SECONDS = 2.0
@@ -38,6 +39,7 @@ def main() -> None:
     context.install()
     workers.install()
     calls.install()
+    updates.install()
     hosts = os.environ["STACK_HOSTS"].split(",")
     gateway_port, api_port = int(os.environ["GATEWAY_PORT"]), int(os.environ["API_PORT"])
     config = Config()

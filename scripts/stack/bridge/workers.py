@@ -9,6 +9,7 @@ MiniStack 1.5.33 differs from Lambda in these points, each mended here. Delete a
 - Each worker unpacks each layer again.
 - After each call it waits 50 ms for a line of log.
 - Every exception is called Runtime.HandlerError. State machines need its own name.
+- A worker that does not start has the same error as a handler that raised.
 - It keeps the log of every call in memory. Here log lines go to standard error, which is the stack's ``log/aws.log``.
 """
 
@@ -41,6 +42,11 @@ REPLACEMENTS = (  # in the script that a worker runs
 )
 PYTHON_WITHOUT_PACKAGES = '#!/bin/sh\nexec "{python}" -I -S -B "$@"\n'
 
+
+class WorkerNotStarted(Exception):  # noqa: N818 - its name is the error's type in answers
+    """The worker did not start, so the request reached no handler."""
+
+
 _unpacking = threading.Lock()
 _raised = threading.local()
 
@@ -70,6 +76,8 @@ def _with_shared_spawn(spawn: Callable[[Any], None]) -> Callable[[Any], None]:
         self.config = _with_shared_layers(config)
         try:
             spawn(self)
+        except (OSError, RuntimeError) as error:
+            raise WorkerNotStarted(str(error)) from error
         finally:
             self.config = config
 

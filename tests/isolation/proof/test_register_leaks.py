@@ -1,11 +1,29 @@
 """Entries of the register have digests: no canary of an organization, and no id but that of an erasure."""
 
+from uuid import uuid4
+
 import pytest
 
+from tenancy.rules.keys.api_keys import KeyType, generate_key
+from tests.isolation.proof.canaries import Canaries
 from tests.isolation.proof.leaks.buckets import leaks_in_objects
-from tests.isolation.proof.proof_data import ProofData
+from tests.isolation.proof.proof_data import ProofData, ProofOrganization
 
 DIGEST = "0" * 64
+
+
+@pytest.fixture
+def data() -> ProofData:
+    """Return an organization without rows."""
+    acme = ProofOrganization(
+        name="acme",
+        organization_id=uuid4(),
+        subdomain="acme",
+        gateway_key="",
+        row_ids={},
+        write_key=generate_key(KeyType.WRITE),
+    )
+    return ProofData(organizations=(acme,), credentials=(), canaries=Canaries(), owners={})
 
 
 def test_entry_with_digests_alone_is_no_leak(data: ProofData) -> None:

@@ -44,6 +44,8 @@ FETCH_CALL_TIMEOUT_SECONDS: Final = 14.0  # of the call of `fetch`, cold start i
 POSTGRES_CONNECT_TIMEOUT_SECONDS: Final = 3
 POSTGRES_SILENCE_LIMIT_MS: Final = 5_000  # a server that failed over without closing its connections
 POSTGRES_KEEPALIVE_SECONDS: Final = 30
+HOME_CACHE_SECONDS: Final = 60  # the directory of homes; a stale entry costs a hop, and does no harm
+VALUE_CLAIM_TIME: Final = timedelta(hours=1)  # longer than any function runs
 TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again
 TABLE_MAX_PAUSE: Final = timedelta(seconds=8)
 

@@ -23,6 +23,7 @@ STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
 TOO_MANY_ROWS: Final = 158
 # TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED: the query itself is too expensive.
 TOO_EXPENSIVE: Final = frozenset({TOO_MANY_ROWS, 159, 160, 241})
+MOST_COUNTED_ROWS: Final = 200_000  # more than any page may read
 TOO_EXPENSIVE_TEXT: Final = "The query took too much time or memory. Ask for a shorter period or for fewer rows."
 # Each table with the day that retention compares. Held events may have a wrong clock, so their day of receipt counts.
 TENANT_TABLES: Final = MappingProxyType(
@@ -43,6 +44,21 @@ PLATFORM_TABLES: Final = ("tombstones",)  # not read for tenants
 # block before the merge needs it.
 READ_IN_ORDER: Final[Mapping[str, int]] = MappingProxyType(
     {"max_threads": 1, "max_block_size": 8_192, "read_in_order_use_buffering": 0}
+)
+
+# A database with shards has Distributed tables, and a second database has the tables of each shard
+# (docs/decisions/0085-clickhouse-shards.md).
+SHARDS_SUFFIX: Final = "_shards"
+# How Distributed tables are read and written. Other tables ignore these settings. All rows of an organization are on
+# one shard. So a sub-query reads the tables of the same shard, and a query of one organization reads one shard. An
+# insert returns when all shards have stored their rows. INSERT SELECT reads with the rules of SELECT.
+SHARD_SETTINGS: Final[Mapping[str, int | str]] = MappingProxyType(
+    {
+        "distributed_product_mode": "local",
+        "optimize_skip_unused_shards": 1,
+        "distributed_foreground_insert": 1,
+        "parallel_distributed_insert_select": 0,
+    }
 )
 
 __all__ = [
@@ -71,7 +87,7 @@ def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS
             autogenerate_session_id=False,
             connect_timeout=CLICKHOUSE_CONNECT_TIMEOUT_SECONDS,
             send_receive_timeout=timeout_seconds + CLICKHOUSE_LAST_ANSWER_SECONDS,
-            settings={"max_execution_time": timeout_seconds},  # ends the query on the server, too
+            settings={**SHARD_SETTINGS, "max_execution_time": timeout_seconds},  # ends the query on the server, too
         )
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse is unreachable.") from error
@@ -175,17 +191,31 @@ class TenantReader:
     def estimate_rows(self, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
         """Return how many rows *statement* would read, as the indexes of its tables tell.
 
-        A LIMIT does not change the estimate.
+        A LIMIT does not change the estimate. ClickHouse tells nothing of a shard on another server. There it counts up
+        to `MOST_COUNTED_ROWS` rows, and the result is at most 1 more. So *statement* has no LIMIT.
 
         Raises:
             ValueError, UnavailableError: as `query`.
         """
         estimates = self.query("EXPLAIN ESTIMATE " + statement, parameters)
+        if not estimates:
+            return self._count_rows("SELECT count() FROM (" + statement + ")", parameters)
         return sum(int(rows) for _database, _table, _parts, rows, _marks in estimates)
+
+    def _count_rows(self, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
+        rows_read = self._rows_read
+        try:
+            self.query(statement, parameters, max_rows=MOST_COUNTED_ROWS)
+        except TooManyRowsError:
+            return MOST_COUNTED_ROWS + 1
+        counted, self._rows_read = self._rows_read - rows_read, rows_read  # an estimate is no part of the work
+        return counted
 
     def _filters(self) -> str:
         is_own = f"organization_id = \\'{self._organization_id}\\'"
         kept = f">= toDate(\\'{self._first_kept.isoformat()}\\')" if self._first_kept is not None else ""
         conditions = {table: f"{is_own} AND {day} {kept}" if kept else is_own for table, day in TENANT_TABLES.items()}
         conditions |= dict.fromkeys(PLATFORM_TABLES, is_own)
+        shards = f"{self._client.database}{SHARDS_SUFFIX}"
+        conditions |= {f"{shards}.{table}": condition for table, condition in conditions.items()}
         return "{" + ", ".join(f"'{table}': '{condition}'" for table, condition in conditions.items()) + "}"

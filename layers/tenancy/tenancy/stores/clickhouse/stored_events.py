@@ -22,7 +22,7 @@ SHOWN_COLUMNS: Final = (
 )
 SHOWN_NAMES: Final[tuple[str, ...]] = tuple(SHOWN_COLUMNS.split(", "))
 # Rows from start_time on and before a key, in the reverse order of the sort key.
-BEFORE_KEY: Final = """
+IS_BEFORE_KEY: Final = """
     WHERE organization_id = {organization_id:UUID}
       AND event_timestamp >= fromUnixTimestamp64Milli({start_time:Int64}, 'UTC')
       AND (
@@ -32,8 +32,13 @@ BEFORE_KEY: Final = """
                  device_id < {device_id:String} OR device_id = {device_id:String} AND event_id < {event_id:String}
              )
       )
+"""
+BEFORE_KEY: Final = (
+    IS_BEFORE_KEY
+    + """
     ORDER BY event_timestamp DESC, device_id DESC, event_id DESC LIMIT {row_limit:UInt32}
 """
+)
 # The first copy of a key counts: it was received first. Of equal copies the one that was stored first is shown.
 LIST_NEWEST: Final = (
     "SELECT "
@@ -78,7 +83,7 @@ SEARCH_NEWEST: Final = (
     )
 """
 )
-READ_BEFORE: Final = "SELECT event_id FROM events" + BEFORE_KEY
+READ_BEFORE: Final = "SELECT event_id FROM events" + IS_BEFORE_KEY
 # ClickHouse finds the keys by the sort key only if they come from a sub-query. Without the condition on event_id a key
 # costs a granule of each part with the same times. The index of ids leaves out the parts without copies. All copies of
 # an event have its id, so the index hides none.
@@ -105,7 +110,7 @@ def list_newest_events(
     Only the times of *wanted* are a condition. The last key is left out if rows follow, because other copies of it may
     be among them.
     """
-    rows = reader.query(LIST_NEWEST, _range(wanted.start_time, before, row_limit), is_in_order=True)
+    rows = reader.query(LIST_NEWEST, _range(wanted.start_time, before) | {"row_limit": row_limit}, is_in_order=True)
     events = [_event_of(row[:-1]) for row in rows]
     if not rows or rows[0][-1] < row_limit:
         return EventScan(events, None)
@@ -119,7 +124,8 @@ def search_newest_keys(
 
     Return the first *key_limit* of their keys, and the last key that was searched, None if all rows were.
     """
-    parameters = {**_range(start_time, before, row_limit), **wanted_parameters(wanted), "key_limit": key_limit}
+    parameters = _range(start_time, before) | wanted_parameters(wanted)
+    parameters |= {"row_limit": row_limit, "key_limit": key_limit}
     [(found, last_keys, keys)] = reader.query(SEARCH_NEWEST, parameters, is_in_order=True)
     wanted_keys = [EventKey(*key) for key in keys]
     if found < row_limit:
@@ -130,7 +136,7 @@ def search_newest_keys(
 
 def estimate_rows_before(reader: TenantReader, start_time: int, before: EventKey) -> int:
     """Return how many rows a search from *start_time* to before *before* would read."""
-    return reader.estimate_rows(READ_BEFORE, _range(start_time, before, row_limit=1))
+    return reader.estimate_rows(READ_BEFORE, _range(start_time, before))
 
 
 def list_events_by_keys(reader: TenantReader, keys: Sequence[EventKey]) -> dict[EventKey, StoredEvent]:
@@ -183,11 +189,10 @@ def _keys(keys: Sequence[EventKey]) -> dict[str, Any]:
     return {"keys": list(map(tuple, keys)), "event_ids": [key.event_id for key in keys]}
 
 
-def _range(start_time: int, before: EventKey, row_limit: int) -> dict[str, Any]:
+def _range(start_time: int, before: EventKey) -> dict[str, Any]:
     return {
         "start_time": start_time,
         "time": before.event_timestamp,
         "device_id": before.device_id,
         "event_id": before.event_id,
-        "row_limit": row_limit,
     }

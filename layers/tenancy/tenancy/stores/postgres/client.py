@@ -3,8 +3,8 @@
 Reasons: docs/decisions/0004-tenant-context-per-transaction.md.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,10 +19,22 @@ from tenancy.rules.durations import (
     POSTGRES_KEEPALIVE_SECONDS,
     POSTGRES_SILENCE_LIMIT_MS,
 )
+from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, Entry, fence_key
 
-SET_TENANT: Final = "SET LOCAL app.current_tenant = {}"
+# Each transaction begins with one of these: several statements in one round trip.
+BEGIN: Final = sql.SQL("BEGIN; SELECT pg_advisory_xact_lock_shared({fence})").format(fence=sql.Literal(PLATFORM_FENCE))
+# Each statement sees what was committed before it, so the last one sees a move that ended while the lock was awaited.
+BEGIN_TENANT: Final = sql.SQL(
+    "BEGIN; SET LOCAL app.current_tenant = {tenant}; SELECT pg_advisory_xact_lock_shared({fence});"
+    " SELECT state, other, move_id FROM find_current_move()"
+)
+# A snapshot is older than the lock, so a move may have ended in between. Its rows are as of the snapshot, and it may
+# change none.
+BEGIN_SNAPSHOT: Final = sql.SQL(
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL app.current_tenant = {tenant};"
+    " SELECT pg_advisory_xact_lock_shared({fence}); SELECT state, other, move_id FROM find_current_move()"
+)
 LIMIT_STATEMENTS: Final = "SET LOCAL statement_timeout = {}"
-SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # The session's role, and whether it is one of these or can become one with SET ROLE: a superuser, a role that bypasses
 # row-level security, an owner of tables. Policies do not bind such a role.
 FIND_POWERS: Final = """
@@ -36,11 +48,13 @@ FIND_POWERS: Final = """
            )
 """
 
+INCOMING: Final = "incoming"  # a state of moved_organizations: a move copies the rows to here
 WITHIN_TRANSACTION: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 logger: Final = Logger()
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
+type Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
 class UnboundRoleError(DeploymentError):
@@ -51,6 +65,16 @@ class UnboundRoleError(DeploymentError):
         super().__init__(
             f"The database role {role!r} is {' and '.join(powers)}. Policies would not bind it. Use another role."
         )
+
+
+class MovedError(UnavailableError):
+    """This database does not have the organization's rows, or not yet. The database *other* has them."""
+
+    def __init__(self, other: str, move_id: UUID) -> None:
+        """Name the *other* database and the move, by whose id the other one knows it."""
+        super().__init__("The organization was moved to another database.")
+        self.other = other
+        self.move_id = move_id
 
 
 class Database:
@@ -74,12 +98,29 @@ class Database:
         self._as_owner = as_owner
         self._connection: Connection | None = None
 
+    @property
+    def catalogue(self) -> "Database":
+        """This database: it is the only one."""
+        return self
+
+    def of(self, _organization_id: UUID) -> "Database":
+        """Return this database: it is the only one."""
+        return self
+
+    def by_name(self) -> Mapping[str, "Database"]:
+        """Return this database: it is the only one."""
+        return {CATALOGUE: self}
+
+    def every(self) -> Sequence["Database"]:
+        """Return this database: it is the only one."""
+        return (self,)
+
     @contextmanager
     def transaction(self, *, statement_seconds: int | None = None) -> Iterator[Connection]:
         """Run the block in one transaction without a tenant.
 
         The policies of tenants' tables show `tenancy_functions` no rows in it. PostgreSQL ends the transaction if a
-        statement takes longer than *statement_seconds*.
+        statement takes longer than *statement_seconds*. No move of an organization is cut over meanwhile.
 
         Raises:
             UnavailableError: the URL is not valid, or the database is unreachable or ended the transaction. Nothing was
@@ -89,32 +130,37 @@ class Database:
             RuntimeError: a transaction of this database is already open. In a savepoint the tenant would outlive its
                 block, because SET LOCAL lasts until the outer transaction ends.
         """
-        try:
-            with ExitStack() as stack:
-                conn = self._begin(stack)
-                if statement_seconds is not None:
-                    conn.execute(sql.SQL(LIMIT_STATEMENTS).format(sql.Literal(statement_seconds * 1000)))
-                yield conn
-        except psycopg.OperationalError as error:
-            raise UnavailableError("The database is unreachable.") from error
+        with self._transaction(BEGIN, statement_seconds) as cursor:
+            yield cursor.connection
 
     @contextmanager
     def tenant_transaction(
-        self, organization_id: UUID, *, is_snapshot: bool = False, statement_seconds: int | None = None
+        self,
+        organization_id: UUID,
+        *,
+        is_snapshot: bool = False,
+        statement_seconds: int | None = None,
+        move_id: UUID | None = None,
     ) -> Iterator[Connection]:
         """Run the block in one transaction that reads and changes only rows of *organization_id*.
 
         The setting ends with the transaction, so the next user of a pooled connection cannot inherit it. In a snapshot
-        transaction all statements see the database as of the first statement.
+        transaction all statements see the database as of the first statement, and none may change a row.
 
         Raises:
+            MovedError: another database has the organization's rows. The rows that the move *move_id* has copied are
+                accepted, because the other database says that the move has ended.
             UnavailableError, UnboundRoleError, RuntimeError: as for `transaction`.
         """
-        with self.transaction(statement_seconds=statement_seconds) as conn:
-            if is_snapshot:
-                conn.execute(SNAPSHOT)
-            conn.execute(sql.SQL(SET_TENANT).format(sql.Literal(str(UUID(bytes=organization_id.bytes)))))
-            yield conn
+        tenant, fence = sql.Literal(str(UUID(bytes=organization_id.bytes))), sql.Literal(fence_key(organization_id))
+        begin = (BEGIN_SNAPSHOT if is_snapshot else BEGIN_TENANT).format(tenant=tenant, fence=fence)
+        with self._transaction(begin, statement_seconds) as cursor:
+            while cursor.nextset():
+                pass
+            for state, other, its_id in cursor:
+                if state != INCOMING or its_id != move_id:
+                    raise MovedError(other, its_id)
+            yield cursor.connection
 
     def look_up[Found](self, read: Callable[[Connection], Found]) -> Found:
         """Return the result of *read*, which executes one statement and changes nothing.
@@ -136,23 +182,54 @@ class Database:
         except psycopg.OperationalError as error:
             raise UnavailableError("The database is unreachable.") from error
 
+    def look_up_in_homes[Found](
+        self, read: Callable[[Connection], Found], *, ids: Iterable[UUID] = (), values: Iterable[Entry] = ()
+    ) -> Sequence[Found]:
+        """Return the result of *read* in this database, which has all organizations and values.
+
+        Raises:
+            UnavailableError, UnboundRoleError, RuntimeError: as for `look_up`.
+        """
+        del ids, values
+        return [self.look_up(read)]
+
     def close(self) -> None:
         """Close the connection if it is open. The next transaction opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _begin(self, stack: ExitStack) -> Connection:
+    @contextmanager
+    def _transaction(self, begin: sql.Composed, statement_seconds: int | None) -> Iterator[Cursor]:
         try:
-            return self._enter(stack)
+            cursor = self._begin(begin)
+            conn = cursor.connection
+            try:
+                if statement_seconds is not None:
+                    conn.execute(sql.SQL(LIMIT_STATEMENTS).format(sql.Literal(statement_seconds * 1000)))
+                yield cursor
+            except BaseException:
+                self._roll_back(conn)
+                raise
+            conn.commit()
+        except psycopg.OperationalError as error:
+            raise UnavailableError("The database is unreachable.") from error
+
+    def _begin(self, begin: sql.Composed) -> Cursor:
+        try:
+            return self._connected().execute(begin)
         except psycopg.OperationalError:
             self.close()
-            return self._enter(stack)
+            return self._connected().execute(begin)
+        except psycopg.Error:
+            self.close()
+            raise
 
-    def _enter(self, stack: ExitStack) -> Connection:
-        conn = self._connected()
-        stack.enter_context(conn.transaction())
-        return conn
+    def _roll_back(self, conn: Connection) -> None:
+        with suppress(psycopg.Error):
+            conn.rollback()
+            return
+        self.close()  # nothing can be said of its transaction
 
     def _connected(self) -> Connection:
         """Return the connection, which is in no transaction."""

@@ -32,7 +32,7 @@ from tenancy.stores.redis.counters import (
 from tenancy.use_cases.admission.taken_events import TakenEvents
 
 if TYPE_CHECKING:
-    from tenancy.stores.postgres.client import Database
+    from tenancy.stores.postgres.homes import Homes
     from tenancy.use_cases.admission.read_standing import KnownStanding
 
 MAX_WINDOWS: Final = 10_000
@@ -45,7 +45,7 @@ class AdmissionGate:
     While Redis is unreachable, it uses rate windows of this process and the month's usage from PostgreSQL.
     """
 
-    def __init__(self, redis: Redis, db: "Callable[[], Database]") -> None:
+    def __init__(self, redis: Redis, db: "Callable[[], Homes]") -> None:
         """Open nothing yet.
 
         *db* is called only for an operator, or if Redis cannot decide, because it imports PostgreSQL's driver.

@@ -11,11 +11,12 @@ from uuid import UUID
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.durations import DOMAIN_LOOK_UP_PAUSE, DOMAIN_OWNER_CACHE_TIME, DOMAIN_OWNER_STALE_TIME
+from tenancy.rules.homes import Entry, EntryKind
 from tenancy.rules.host_names import PlatformHosts
 from tenancy.rules.resolution import NO_DOMAINS, Mention, list_custom_names
 
 if TYPE_CHECKING:
-    from tenancy.stores.postgres.client import Database
+    from tenancy.stores.postgres.homes import Homes
 
 KEPT_DOMAINS: Final = 1_000
 
@@ -29,7 +30,7 @@ class DomainOwners:
     that invented ones displace no domain.
     """
 
-    def __init__(self, db: "Callable[[], Database]", hosts: PlatformHosts) -> None:
+    def __init__(self, db: "Callable[[], Homes]", hosts: PlatformHosts) -> None:
         """Open nothing yet.
 
         *db* is called only for a host that is none of *hosts*, because it imports PostgreSQL's driver.
@@ -65,10 +66,14 @@ class DomainOwners:
         )
 
         try:
-            found = self._db().look_up(lambda conn: find_domain_owners(conn, names))
+            pages = self._db().look_up_in_homes(
+                lambda conn: find_domain_owners(conn, names),
+                values=[Entry(EntryKind.CUSTOM_DOMAIN, name) for name in names],
+            )
         except UnavailableError:
             self._paused_until = now + DOMAIN_LOOK_UP_PAUSE
             return
+        found = {name: owner for page in pages for name, owner in page.items()}
         expires_at = now + DOMAIN_OWNER_CACHE_TIME
         for name in names:
             self._owners.pop(name, None)

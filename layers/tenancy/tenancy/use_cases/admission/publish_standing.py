@@ -3,14 +3,14 @@
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.standing import find_credential, find_standing
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import put_standing
 
 
 def publish_standing(
-    platform_db: Database, redis: Redis, organization_id: UUID, *, credential_id: UUID | None = None
+    platform_db: Homes, redis: Redis, organization_id: UUID, *, credential_id: UUID | None = None
 ) -> None:
     """Write the current standing, and the state of a credential, from PostgreSQL to Redis.
 

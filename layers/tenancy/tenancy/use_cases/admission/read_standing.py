@@ -6,7 +6,8 @@ from datetime import datetime
 from tenancy.rules.standing import CredentialState, Standing
 from tenancy.rules.tenant import Tenant
 from tenancy.rules.usage import CountedMonth, month_of
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.standing import find_counted_month, find_credential, find_standing
 
 
@@ -25,7 +26,7 @@ class KnownStanding:
         return self.credential.admits(epochs, self.standing, now=now)
 
 
-def read_standing(db: Database, tenant: Tenant) -> KnownStanding | None:
+def read_standing(db: Homes, tenant: Tenant) -> KnownStanding | None:
     """Return the standing of *tenant*, or None if there is no such organization.
 
     Raises:
@@ -35,7 +36,7 @@ def read_standing(db: Database, tenant: Tenant) -> KnownStanding | None:
         return _find_standing(conn, tenant)
 
 
-def read_month(db: Database, tenant: Tenant, *, now: datetime) -> CountedMonth:
+def read_month(db: Homes, tenant: Tenant, *, now: datetime) -> CountedMonth:
     """Return the usage of *tenant* in the month of *now*.
 
     Raises:
@@ -45,9 +46,7 @@ def read_month(db: Database, tenant: Tenant, *, now: datetime) -> CountedMonth:
         return _find_month(conn, tenant, now)
 
 
-def read_standing_and_month(
-    db: Database, tenant: Tenant, *, now: datetime
-) -> tuple[KnownStanding | None, CountedMonth]:
+def read_standing_and_month(db: Homes, tenant: Tenant, *, now: datetime) -> tuple[KnownStanding | None, CountedMonth]:
     """Return the results of `read_standing` and `read_month`, read in one transaction.
 
     Raises:

@@ -10,14 +10,14 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.apps import update_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 APP_CHANGED: Final = "app.changed"
 
 
 def change_app(
-    platform_db: Database,
+    platform_db: Homes,
     tenant: Tenant,
     app_id: UUID,
     actor: Actor,

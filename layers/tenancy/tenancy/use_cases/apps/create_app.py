@@ -11,7 +11,8 @@ from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.apps import insert_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
 from tenancy.use_cases.organizations.claim_seat import claim_seat
 from tenancy.use_cases.organizations.require_changeable import require_changeable
@@ -21,7 +22,7 @@ CREATE_APP: Final = "create app"
 
 
 def create_app(
-    platform_db: Database,
+    platform_db: Homes,
     encryptor: Encryptor,
     tenant: Tenant,
     actor: Actor,

@@ -11,7 +11,7 @@ from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.api_keys import revoke_api_keys_of_app
 from tenancy.stores.postgres.apps import remove_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.keys.publish_keys import enqueue_ended_keys, publish_keys
 from tenancy.use_cases.keys.revoke_key import KEY_REVOKED
 from tenancy.use_cases.organizations.require_changeable import require_changeable
@@ -21,7 +21,7 @@ APP_DELETED: Final = "app.deleted"
 
 
 def delete_app(
-    platform_db: Database, targets: OutboxTargets, tenant: Tenant, app_id: UUID, actor: Actor, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, tenant: Tenant, app_id: UUID, actor: Actor, *, now: datetime
 ) -> bool:
     """Delete an app and revoke its live keys. Return whether all of them were published.
 

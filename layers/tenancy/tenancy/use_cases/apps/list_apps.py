@@ -4,10 +4,10 @@ from tenancy.rules.apps import App
 from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.apps import list_apps
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 
 
-def list_app_page(platform_db: Database, tenant: Tenant, *, cursor: str | None, limit: int) -> Page[App]:
+def list_app_page(platform_db: Homes, tenant: Tenant, *, cursor: str | None, limit: int) -> Page[App]:
     """Return at most *limit* apps that are not deleted, newest first, after *cursor*.
 
     Raises:

@@ -19,7 +19,8 @@ from tenancy.stores.postgres.audit_log import (
     list_entries,
     list_sealed,
 )
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import has_organization
 
 BATCH: Final = 1000
@@ -43,7 +44,7 @@ class Verification:
 
 
 def list_audit_entries(
-    db: Database, organization_id: UUID, selection: AuditSelection, *, cursor: str | None, limit: int
+    db: Homes, organization_id: UUID, selection: AuditSelection, *, cursor: str | None, limit: int
 ) -> Page[AuditEntry]:
     """Return at most *limit* entries of *selection* after *cursor*, newest first.
 
@@ -61,7 +62,7 @@ def list_audit_entries(
 
 
 def verify_audit_log(
-    db: Database, signer: Signer, organization_id: UUID, *, after: ChainLink | None = None
+    db: Homes, signer: Signer, organization_id: UUID, *, after: ChainLink | None = None
 ) -> Verification:
     """Follow the chain to its head, or for 100,000 entries, up to the first broken entry.
 

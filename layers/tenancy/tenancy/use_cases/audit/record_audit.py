@@ -15,13 +15,14 @@ import msgspec
 from tenancy.rules.audit_record import PLATFORM_LOG, AddressedRecord, AuditOutcome
 from tenancy.stores.postgres.audit_log import UnwritableRecordError, insert_audit_record
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes, group_by_home
 from tenancy.stores.postgres.platform.audit_logs import insert_refusal
 from tenancy.stores.postgres.platform.deletions import list_erasing
 
 OF_ORGANIZATION: Final = re.compile(r"by organization ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 
 
-def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[str]:
+def record_messages(platform_db: Homes, messages: Mapping[str, str]) -> list[str]:
     """Write the records in *messages*, and return the ids of the unwritable messages.
 
     *messages* are texts by message id. Idempotent: a message that is delivered twice is written once.
@@ -43,7 +44,7 @@ def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[
     return unwritable
 
 
-def _is_written(platform_db: Database, record: AddressedRecord) -> bool:
+def _is_written(platform_db: Homes, record: AddressedRecord) -> bool:
     try:
         _write(platform_db, [record])
     except UnwritableRecordError:
@@ -51,8 +52,14 @@ def _is_written(platform_db: Database, record: AddressedRecord) -> bool:
     return True
 
 
-def _write(platform_db: Database, records: Collection[AddressedRecord]) -> None:
-    with platform_db.transaction() as conn:
+def _write(platform_db: Homes, records: Collection[AddressedRecord]) -> None:
+    """Write records into the home of their actor's organization: each database has a log of the platform."""
+    for database, own in group_by_home(platform_db, records, _actors_organization):
+        _write_into(database, own)
+
+
+def _write_into(database: Database, records: Collection[AddressedRecord]) -> None:
+    with database.transaction() as conn:
         erasing = list_erasing(conn, [_actors_organization(each) for each in records])
         redacted = [_without_address(each) if _actors_organization(each) in erasing else each for each in records]
         # In one order everywhere: else two runs that write the same records in different orders wait for each other.

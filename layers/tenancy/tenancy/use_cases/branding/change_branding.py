@@ -21,7 +21,8 @@ from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.branding import delete_image, find_branding, lock_branding, upsert_branding, upsert_image
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.standing import find_standing
 from tenancy.use_cases.branding.effective_branding import is_sender_domain_proven
 from tenancy.use_cases.organizations.require_changeable import require_changeable
@@ -44,9 +45,7 @@ class StoredBranding:
     sender_state: SenderState
 
 
-def read_stored_branding(
-    platform_db: Database, find_identities: FindIdentities, tenant: AdmittedTenant
-) -> StoredBranding:
+def read_stored_branding(platform_db: Homes, find_identities: FindIdentities, tenant: AdmittedTenant) -> StoredBranding:
     """Return the stored branding of the tenant, also if its entitlements do not include one.
 
     Raises:
@@ -58,7 +57,7 @@ def read_stored_branding(
 
 
 def change_branding(
-    platform_db: Database,
+    platform_db: Homes,
     fetcher: Fetcher,
     find_identities: FindIdentities,
     tenant: AdmittedTenant,

@@ -10,13 +10,13 @@ from tenancy.rules.branding.branding import Branding
 from tenancy.rules.branding.images import BrandImage
 from tenancy.rules.named_organization import NamedOrganization
 from tenancy.stores.postgres.branding import find_image
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.standing import find_standing
 from tenancy.use_cases.branding.effective_branding import find_effective_branding, may_be_branded
 from tenancy.use_cases.sessions.named_organization import find_or_pretend
 
 
-def read_branding(platform_db: Database, named: NamedOrganization) -> tuple[UUID, Branding]:
+def read_branding(platform_db: Homes, named: NamedOrganization) -> tuple[UUID, Branding]:
     """Return the branding of the organization that *named* means, or the platform's. The id is that of its images.
 
     Raises:
@@ -27,7 +27,7 @@ def read_branding(platform_db: Database, named: NamedOrganization) -> tuple[UUID
         return organization_id, find_effective_branding(conn, organization_id)
 
 
-def read_image(platform_db: Database, named: NamedOrganization, digest: str) -> BrandImage:
+def read_image(platform_db: Homes, named: NamedOrganization, digest: str) -> BrandImage:
     """Return an image of the organization that *named* means.
 
     Raises:

@@ -16,7 +16,6 @@ from tenancy.rules.compliance import (
 from tenancy.rules.durations import REPORT_STATEMENT_SECONDS
 from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.usage import Period
-from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.compliance import (
     count_erasures,
     count_overdue_keys,
@@ -25,6 +24,7 @@ from tenancy.stores.postgres.compliance import (
     list_subject_erasures,
     read_log_excerpt,
 )
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 from tenancy.stores.postgres.row_security import find_connection_settings, read_row_security
 from tenancy.use_cases.compliance.deployment import Deployment
@@ -47,7 +47,7 @@ class OrganizationReport:
 
 
 def report_organization(
-    db: Database,
+    db: Homes,
     deployment: Deployment,
     organization_id: UUID,
     period: Period,
@@ -71,11 +71,11 @@ def report_organization(
         erasures = list_subject_erasures(conn, organization_id, period)
         keys = list_key_ages(conn, organization_id, now=now)
         overdue_keys = count_overdue_keys(conn, organization_id, now=now)
-    connection, archive = find_connection_settings(db)
+    connection, archive = find_connection_settings(db.of(organization_id))
     facts = ReportFacts(
         generated_at=now,
         period=period,
-        row_security=read_row_security(db),
+        row_security=read_row_security(db.of(organization_id)),
         connection=connection,
         archive=archive,
         deployed=deployment.read(now=now, has_time=has_time),

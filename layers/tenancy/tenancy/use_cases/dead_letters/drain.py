@@ -17,7 +17,7 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.dead_letters import DeadLetter, DeadLetterKind
 from tenancy.rules.durations import DEAD_LETTER_RETENTION
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes, group_by_home
 from tenancy.stores.postgres.platform.dead_letters import (
     insert_letter,
     list_ending,
@@ -60,7 +60,7 @@ class Drained:
 
 
 def drain_messages(
-    platform_db: Database,
+    platform_db: Homes,
     objects: DeadLetterObjects,
     messages: Sequence[DeadMessage],
     *,
@@ -94,10 +94,13 @@ def _cause_of(letter: DeadLetter) -> LetterCause:
     return LetterCause(letter.organization_id, letter.kind, letter.cause)
 
 
-def _assign(platform_db: Database, messages: Sequence[DeadMessage]) -> Mapping[UUID, Sequence[DeadMessage]]:
+def _assign(platform_db: Homes, messages: Sequence[DeadMessage]) -> Mapping[UUID, Sequence[DeadMessage]]:
     """Return the messages to keep, by organization."""
-    with platform_db.transaction() as conn:
-        ending = list_ending(conn, {message.letter.organization_id for message in messages})
+    ending: dict[UUID, bool] = {}
+    organization_ids = {message.letter.organization_id for message in messages}
+    for database, own in group_by_home(platform_db, organization_ids, lambda organization_id: organization_id):
+        with database.transaction() as conn:
+            ending |= list_ending(conn, own)
     assigned: dict[UUID, list[DeadMessage]] = defaultdict(list)
     for message in messages:
         organization_id = message.letter.organization_id
@@ -113,7 +116,7 @@ def _for_platform(message: DeadMessage) -> DeadMessage:
 
 
 def _store(
-    platform_db: Database,
+    platform_db: Homes,
     objects: DeadLetterObjects,
     organization_id: UUID,
     messages: Collection[DeadMessage],

@@ -11,7 +11,8 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.cursors import Page, PagedList
 from tenancy.rules.dead_letters import LetterGroup
 from tenancy.rules.standing import require_existing
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.dead_letters import list_letter_groups, list_letter_samples
 from tenancy.stores.postgres.platform.organizations import find_organization
 
@@ -29,7 +30,7 @@ FIRST_GROUP: Final = GroupPosition("", "")  # before every kind and cause
 
 
 def read_dead_letters(
-    platform_db: Database, organization_id: UUID, *, cursor: str | None, limit: int, now: datetime
+    platform_db: Homes, organization_id: UUID, *, cursor: str | None, limit: int, now: datetime
 ) -> Page[LetterGroup]:
     """Return one page of the dead letters of an organization, or of the platform.
 

@@ -21,7 +21,8 @@ from tenancy.rules.standing import require_existing
 from tenancy.stores.aws.dead_letter_objects import READ_AT_ONCE, DeadLetterObjects
 from tenancy.stores.aws.redrive_queue import FoundLetter, RedriveQueue, split_into_calls
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.dead_letters import (
     count_redrivable,
     list_redrivable,
@@ -72,7 +73,7 @@ class _Request:
 
 
 def redrive_dead_letters(
-    platform_db: Database,
+    platform_db: Homes,
     targets: RedriveTargets,
     organization_id: UUID,
     actor: Actor,
@@ -104,7 +105,7 @@ def redrive_dead_letters(
     return Redrive(redriven=redriven, waiting=waiting)
 
 
-def _begin(platform_db: Database, request: _Request) -> Sequence[DeadLetter]:
+def _begin(platform_db: Homes, request: _Request) -> Sequence[DeadLetter]:
     """Take the lease and return the letters to send, in one transaction with the audit record."""
     ends_at = request.now + REDRIVE_LEASE_TIME
     with platform_db.tenant_transaction(request.organization_id) as conn:
@@ -121,7 +122,7 @@ def _begin(platform_db: Database, request: _Request) -> Sequence[DeadLetter]:
     return letters
 
 
-def _end(platform_db: Database, request: _Request, redriven: int, *, is_audited: bool) -> int:
+def _end(platform_db: Homes, request: _Request, redriven: int, *, is_audited: bool) -> int:
     """Give the lease back and record the number of sent letters. Return the number of letters that are left."""
     with platform_db.tenant_transaction(request.organization_id) as conn:
         if is_audited:
@@ -146,7 +147,7 @@ def _require_alive(conn: Connection, organization_id: UUID) -> None:
 
 
 def _send_back(
-    platform_db: Database,
+    platform_db: Homes,
     targets: RedriveTargets,
     request: _Request,
     letters: Sequence[DeadLetter],
@@ -173,7 +174,7 @@ def _send_back(
         raise UnavailableError(f"SQS rejected {_counted(rejected)}.")
 
 
-def _send(platform_db: Database, queue: RedriveQueue, request: _Request, call: Sequence[FoundLetter]) -> int:
+def _send(platform_db: Homes, queue: RedriveQueue, request: _Request, call: Sequence[FoundLetter]) -> int:
     """Send the letters of one call, mark those that SQS has stored, and return their number."""
     sent = queue.send_back(call)
     with platform_db.tenant_transaction(request.organization_id) as conn:
@@ -182,7 +183,7 @@ def _send(platform_db: Database, queue: RedriveQueue, request: _Request, call: S
 
 
 def _read(
-    platform_db: Database, objects: DeadLetterObjects, request: _Request, letters: Sequence[DeadLetter]
+    platform_db: Homes, objects: DeadLetterObjects, request: _Request, letters: Sequence[DeadLetter]
 ) -> Sequence[FoundLetter]:
     """Return the letters that have a body, and mark the others."""
     bodies = objects.find_bodies(request.organization_id, [letter.id for letter in letters])

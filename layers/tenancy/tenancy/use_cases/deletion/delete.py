@@ -13,7 +13,8 @@ from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationSta
 from tenancy.rules.register import marked_deletion, undone_deletion
 from tenancy.rules.standing import require_existing
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.deletions import get_deletion, insert_mails, update_deleted, update_restored
 from tenancy.stores.postgres.platform.organizations import lock_organization
 from tenancy.stores.postgres.platform.outbox import OutboxEntry, insert_outbox_entry
@@ -26,7 +27,7 @@ RESTORED: Final = "organization.restored"
 
 
 def delete_organization(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     organization_id: UUID,
     reason: str,
@@ -57,12 +58,18 @@ def delete_organization(
         publication = enqueue_publication(conn, organization_id, now=now)
     is_published = run_entry(platform_db, targets, publication, now=now)
     run_entry(platform_db, targets, registration, now=now)
-    run_due_entries(platform_db, targets, now=now, organization_id=organization_id, kind=OutboxKind.DELETION_EXECUTION)
+    run_due_entries(
+        platform_db.of(organization_id),
+        targets,
+        now=now,
+        organization_id=organization_id,
+        kind=OutboxKind.DELETION_EXECUTION,
+    )
     return ChangedOrganization(organization=organization, is_published=is_published)
 
 
 def restore_organization(
-    platform_db: Database, targets: OutboxTargets, organization_id: UUID, actor: Actor, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, organization_id: UUID, actor: Actor, *, now: datetime
 ) -> ChangedOrganization:
     """Undo the organization's deletion and return it with its former status, data and keys.
 

@@ -108,12 +108,16 @@ def await_writers(
         WritersActiveError: a writer may be left.
         OvertakenError, UnavailableError: as for `place_tombstones`.
     """
-    with erasure_stores.platform_db.transaction() as conn:
+    is_quiet = now >= closed_at + writer_wait
+    if not is_quiet:
+        raise WritersActiveError
+    names = [ROLL_UP_LEASE, release_lease(organization_id)]
+    for database in erasure_stores.platform_db.every():  # each rolls up all rows of ClickHouse
+        with database.transaction() as conn:
+            if has_active_leases(conn, names, now=now, ending_before=closed_at + ROLL_UP_LEASE_TIME):
+                raise WritersActiveError
+    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
         _require_tombstone(conn, organization_id, generation)
-        names = [ROLL_UP_LEASE, release_lease(organization_id)]
-        is_quiet = now >= closed_at + writer_wait
-        if not is_quiet or has_active_leases(conn, names, now=now, ending_before=closed_at + ROLL_UP_LEASE_TIME):
-            raise WritersActiveError
         if has_claimed_jobs(conn, organization_id, now=now, until=closed_at + PRIVACY_JOB_CLAIM_TIME):
             raise WritersActiveError
 
@@ -126,7 +130,7 @@ def erase_store(
     Raises:
         OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `place_tombstones`.
     """
-    with erasure_stores.platform_db.transaction() as conn:
+    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
         _require_tombstone(conn, organization_id, generation)
     ERASABLE_STORES[store].erase(erasure_stores, organization_id, now)
 
@@ -148,7 +152,7 @@ def certify(
         RowsLeftError: rows remain although they were erased again.
         OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `place_tombstones`.
     """
-    with erasure_stores.platform_db.transaction() as conn:
+    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
         deletion = _require_tombstone(conn, organization_id, generation)
     count = _require_no_rows(erasure_stores, organization_id, now)
     if deletion.erased_at is None:
@@ -169,7 +173,7 @@ def count_again(
     Raises:
         RowsLeftError, OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `certify`.
     """
-    with erasure_stores.platform_db.transaction() as conn:
+    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
         deletion = _require_tombstone(conn, organization_id, generation)
         delete_last_mail(conn, organization_id, pending_since=now - LAST_MAIL_RETENTION)
     count = _require_no_rows(erasure_stores, organization_id, now)

@@ -15,7 +15,8 @@ from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.register import Register
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.organization_rows import count_event_rows, delete_event_rows
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.platform.catalogue import count_entries
 from tenancy.stores.postgres.platform.deletions import update_anonymous
 from tenancy.stores.postgres.platform.organization_rows import count_rows, delete_rows
 from tenancy.stores.postgres.platform.organizations import lock_organization
@@ -24,13 +25,14 @@ from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.platform.counters import count_counters, delete_counters
 from tenancy.use_cases.domains.domain_stores import DomainStores
 from tenancy.use_cases.domains.release_custom_domain import count_resources, erase_custom_domains
+from tenancy.use_cases.homes.claim_values import release_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureStores:
     """The stores with data of organizations. *client* connects to ClickHouse at its first call."""
 
-    platform_db: Database
+    platform_db: Homes
     client: Callable[[], Client]
     redis: Redis
     gateway_keys: GatewayKeys
@@ -97,17 +99,36 @@ def _count_redis(erasure_stores: ErasureStores, organization_id: UUID, now: date
 
 
 def _erase_postgres(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> None:
-    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
+    homes, ends_at = erasure_stores.platform_db, now + SUBDOMAIN_QUARANTINE
+    if len(homes.every()) > 1:
+        _quarantine_everywhere(homes, organization_id, ends_at)
+    with homes.tenant_transaction(organization_id) as conn:
         organization = lock_organization(conn, organization_id)
         if organization is not None and not _is_anonymous(organization):
-            insert_quarantine(conn, organization.subdomain, ends_at=now + SUBDOMAIN_QUARANTINE)
+            insert_quarantine(conn, organization.subdomain, ends_at=ends_at)
         update_anonymous(conn, organization_id)
         delete_rows(conn, organization_id)
+    release_values(homes, organization_id)
+
+
+def _quarantine_everywhere(homes: Homes, organization_id: UUID, ends_at: datetime) -> None:
+    """Put the subdomain into quarantine in the catalogue, which a provisioning asks, before its name is free."""
+    with homes.tenant_transaction(organization_id) as conn:
+        organization = lock_organization(conn, organization_id)
+    if organization is not None and not _is_anonymous(organization):
+        with homes.catalogue.transaction() as conn:
+            insert_quarantine(conn, organization.subdomain, ends_at=ends_at)
 
 
 def _count_postgres(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
-    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
-        return count_rows(conn, organization_id)
+    homes = erasure_stores.platform_db
+    with homes.tenant_transaction(organization_id) as conn:
+        counts = count_rows(conn, organization_id)
+    if len(homes.every()) == 1:
+        return counts
+    with homes.catalogue.transaction() as conn:  # it may be the home as well
+        entries = count_entries(conn, organization_id)
+    return {table: rows + entries.get(table, 0) for table, rows in counts.items()}
 
 
 def _is_anonymous(organization: Organization) -> bool:

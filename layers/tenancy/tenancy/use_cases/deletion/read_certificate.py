@@ -7,7 +7,7 @@ from uuid import UUID
 from tenancy.errors import NotFoundError
 from tenancy.rules.deletion import Certificate
 from tenancy.stores.aws.signer import ALGORITHM, Signer
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.deletions import list_certificates
 
 
@@ -24,14 +24,14 @@ class Certificates:
     algorithm: str = ALGORITHM
 
 
-def read_certificate(platform_db: Database, signer: Signer, organization_id: UUID) -> Certificates:
+def read_certificate(platform_db: Homes, signer: Signer, organization_id: UUID) -> Certificates:
     """Return the certificates of an organization's erasure.
 
     Raises:
         NotFoundError: there is no such organization, or it is not erased.
         UnavailableError: a store is unreachable.
     """
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(organization_id) as conn:
         certificates = list_certificates(conn, organization_id)
     if not certificates:
         raise NotFoundError("There is no such certificate.")

@@ -18,7 +18,6 @@ from tenancy.rules.domain_life import release
 from tenancy.rules.entitlements import WHITE_LABEL_FLAG, require_flag
 from tenancy.rules.tenant import AdmittedTenant, Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.custom_domains import (
     count_custom_domains,
     delete_custom_domain,
@@ -29,6 +28,7 @@ from tenancy.stores.postgres.custom_domains import (
     lock_custom_domains,
     update_custom_domain,
 )
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 NOT_CLAIMED = "The organization does not claim this domain."
@@ -43,7 +43,7 @@ class PlatformNames:
 
 
 def claim_custom_domain(
-    platform_db: Database, names: PlatformNames, tenant: AdmittedTenant, domain: str, actor: Actor, *, now: datetime
+    platform_db: Homes, names: PlatformNames, tenant: AdmittedTenant, domain: str, actor: Actor, *, now: datetime
 ) -> CustomDomain:
     """Claim *domain*, and return the claim with its records. A second claim returns the first.
 
@@ -86,7 +86,7 @@ def require_not_released(claim: CustomDomain) -> None:
 
 
 def list_custom_domain_page(
-    platform_db: Database, tenant: Tenant, *, cursor: str | None, limit: int
+    platform_db: Homes, tenant: Tenant, *, cursor: str | None, limit: int
 ) -> Page[CustomDomain]:
     """Return at most *limit* claims after *cursor*, by domain.
 
@@ -103,7 +103,7 @@ def list_custom_domain_page(
     return Page.of(claims, limit, lambda each: listed.format_cursor(each.domain))
 
 
-def read_custom_domain(platform_db: Database, tenant: Tenant, domain: str) -> CustomDomain:
+def read_custom_domain(platform_db: Homes, tenant: Tenant, domain: str) -> CustomDomain:
     """Return a claim of the organization.
 
     Raises:
@@ -117,7 +117,7 @@ def read_custom_domain(platform_db: Database, tenant: Tenant, domain: str) -> Cu
     return claim
 
 
-def remove_custom_domain(platform_db: Database, tenant: Tenant, domain: str, actor: Actor, *, now: datetime) -> None:
+def remove_custom_domain(platform_db: Homes, tenant: Tenant, domain: str, actor: Actor, *, now: datetime) -> None:
     """Remove a claim. From then on no request is served at the domain.
 
     A claim that was never proven is deleted at once. A proven one is deleted after its resources in AWS, within

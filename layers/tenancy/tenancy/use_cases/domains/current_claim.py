@@ -11,8 +11,9 @@ from tenancy.rules.custom_domains import CustomDomain
 from tenancy.rules.durations import DOMAIN_LEASE_TIME
 from tenancy.rules.organization import CHANGEABLE
 from tenancy.rules.tenant import CallerKind
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.custom_domains import lock_claim, update_custom_domain
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import lock_status
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 
@@ -53,7 +54,7 @@ def lock_current(conn: Connection, attempt: Attempt) -> CustomDomain:
     return claim
 
 
-def read_current(platform_db: Database, attempt: Attempt) -> CustomDomain:
+def read_current(platform_db: Homes, attempt: Attempt) -> CustomDomain:
     """Return the claim of *attempt*.
 
     Raises:
@@ -64,7 +65,7 @@ def read_current(platform_db: Database, attempt: Attempt) -> CustomDomain:
 
 
 def change_current(
-    platform_db: Database, attempt: Attempt, change: Callable[[CustomDomain], CustomDomain]
+    platform_db: Homes, attempt: Attempt, change: Callable[[CustomDomain], CustomDomain]
 ) -> CustomDomain:
     """Store the claim of *attempt* after *change*, and return it.
 
@@ -78,7 +79,7 @@ def change_current(
 
 
 @contextmanager
-def holding_resources(platform_db: Database, claim_id: UUID, *, now: datetime) -> Iterator[None]:
+def holding_resources(platform_db: Homes, organization_id: UUID, claim_id: UUID, *, now: datetime) -> Iterator[None]:
     """Hold the lease of the claim's resources in AWS, so that nothing is made while they are removed.
 
     A task reads its claim after it has the lease. A removal that follows it waits, and one before it has changed the
@@ -88,11 +89,11 @@ def holding_resources(platform_db: Database, claim_id: UUID, *, now: datetime) -
         ClaimBusyError: another task holds it.
     """
     name, holder = f"custom domain {claim_id}", uuid4()
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(organization_id) as conn:
         if not take_lease(conn, name, holder, now=now, ends_at=now + DOMAIN_LEASE_TIME):
             raise ClaimBusyError
     try:
         yield
     finally:
-        with platform_db.transaction() as conn:
+        with platform_db.tenant_transaction(organization_id) as conn:
             delete_lease(conn, name, holder)

@@ -7,14 +7,14 @@ from tenancy.rules.custom_domains import TARGET_LABEL, CustomDomain, DomainOwner
 from tenancy.stores.aws.api_domains import ApiDomains
 from tenancy.stores.aws.certificates import DomainCertificates
 from tenancy.stores.aws.target_records import TargetRecords
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainStores:
     """The database, and the services of AWS with resources of claims."""
 
-    platform_db: Database
+    platform_db: Homes
     certificates: DomainCertificates
     api_domains: ApiDomains
     target_records: TargetRecords

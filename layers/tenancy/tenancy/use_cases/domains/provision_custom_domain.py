@@ -18,6 +18,7 @@ from tenancy.rules.custom_domains import (
     RecordProblem,
     ServedApi,
 )
+from tenancy.rules.homes import EntryKind
 from tenancy.stores.aws.certificates import CertificateStatus
 from tenancy.stores.aws.domain_refusals import DomainRefusedError
 from tenancy.stores.aws.fetch import Fetcher
@@ -34,6 +35,7 @@ from tenancy.use_cases.domains.current_claim import (
 from tenancy.use_cases.domains.domain_stores import DomainStores
 from tenancy.use_cases.domains.look_up_records import find_record_problems, find_routing_problem
 from tenancy.use_cases.domains.store_look import store_look
+from tenancy.use_cases.homes.claim_values import claim_domain
 
 REFUSED = {
     CertificateStatus.REFUSED: DomainFailure.CERTIFICATE_REFUSED,
@@ -67,6 +69,9 @@ def check_records(stores: DomainStores, fetcher: Fetcher, attempt: Attempt, *, n
         return Outcome.DONE
     problems = find_record_problems(fetcher, claim, stores.base_domain)  # DNS servers may be slow
     try:
+        if problems.ownership is None:
+            kind, record = EntryKind.CUSTOM_DOMAIN, claim.record_name
+            claim_domain(stores.platform_db, attempt.organization_id, kind, claim.domain, record_name=record, now=now)
         with stores.platform_db.tenant_transaction(attempt.organization_id) as conn:
             looked = domain_life.wait(lock_current(conn, attempt), now=now)
             stored = store_look(conn, attempt.organization_id, looked, problems, attempt.actor, now=now)
@@ -86,7 +91,7 @@ def request_certificate(stores: DomainStores, attempt: Attempt, *, now: datetime
         ClaimBusyError: another task changes the resources of the claim.
         OutdatedAttemptError, UnavailableError: as for `check_records`.
     """
-    with holding_resources(stores.platform_db, attempt.claim_id, now=now):
+    with holding_resources(stores.platform_db, attempt.organization_id, attempt.claim_id, now=now):
         claim = read_current(stores.platform_db, attempt)
         if claim.status is not CustomDomainStatus.VERIFIED or claim.attached_at is not None:
             return _outcome(claim)
@@ -138,7 +143,7 @@ def attach_domain(stores: DomainStores, api: ServedApi, attempt: Attempt, *, now
         ClaimBusyError: another task changes the resources of the claim.
         OutdatedAttemptError, UnavailableError: as for `check_records`.
     """
-    with holding_resources(stores.platform_db, attempt.claim_id, now=now):
+    with holding_resources(stores.platform_db, attempt.organization_id, attempt.claim_id, now=now):
         claim = read_current(stores.platform_db, attempt)
         if claim.status is not CustomDomainStatus.VERIFIED or claim.attached_at is not None:
             return _outcome(claim)

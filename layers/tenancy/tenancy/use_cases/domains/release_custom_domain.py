@@ -23,7 +23,7 @@ def release_custom_domain(stores: DomainStores, attempt: Attempt, *, now: dateti
         ClaimBusyError: another task changes the resources of the claim.
         UnavailableError: a service does not work, or API Gateway still uses the certificate.
     """
-    with holding_resources(stores.platform_db, attempt.claim_id, now=now):
+    with holding_resources(stores.platform_db, attempt.organization_id, attempt.claim_id, now=now):
         claim = read_current(stores.platform_db, attempt)
         if not claim.is_releasing:
             return
@@ -47,7 +47,7 @@ def erase_custom_domains(stores: DomainStores, organization_id: UUID, *, now: da
     with stores.platform_db.tenant_transaction(organization_id) as conn:
         claims = list_custom_domains(conn, organization_id, after=None, limit=MOST_CLAIMS)
     for claim in claims:
-        with holding_resources(stores.platform_db, claim.id, now=now):
+        with holding_resources(stores.platform_db, organization_id, claim.id, now=now):
             remove_resources(stores, organization_id, claim)
     stores.target_records.delete_all(claim_prefix(organization_id), stores.targets_parent)
     stores.api_domains.delete_all(organization_id)

@@ -8,19 +8,22 @@ from tenancy.rules.audit_record import Actor
 from tenancy.rules.custom_domains import MAX_CERTIFICATE_REQUESTS, CustomDomain, CustomDomainStatus
 from tenancy.rules.domain_life import begin
 from tenancy.rules.entitlements import WHITE_LABEL_FLAG, require_flag
+from tenancy.rules.homes import EntryKind
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.aws.fetch import Fetcher
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.custom_domains import lock_custom_domain
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.domains.certificate_budget import find_next_request
 from tenancy.use_cases.domains.claim_custom_domain import NOT_CLAIMED, read_custom_domain, require_not_released
 from tenancy.use_cases.domains.look_up_records import find_record_problems
 from tenancy.use_cases.domains.store_look import store_look
+from tenancy.use_cases.homes.claim_values import claim_domain
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 
 def verify_custom_domain(
-    platform_db: Database,
+    platform_db: Homes,
     fetcher: Fetcher,
     tenant: AdmittedTenant,
     domain: str,
@@ -47,6 +50,9 @@ def verify_custom_domain(
     claim = read_custom_domain(platform_db, tenant, domain)
     require_not_released(claim)
     problems = find_record_problems(fetcher, claim, base_domain)  # no transaction is open: DNS servers may be slow
+    if problems.ownership is None:
+        kind = EntryKind.CUSTOM_DOMAIN
+        claim_domain(platform_db, tenant.organization_id, kind, domain, record_name=claim.record_name, now=now)
     with platform_db.tenant_transaction(tenant.organization_id) as conn:
         require_changeable(conn, tenant.organization_id)
         locked = lock_custom_domain(conn, tenant.organization_id, domain)

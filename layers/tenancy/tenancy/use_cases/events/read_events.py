@@ -7,14 +7,14 @@ from tenancy.rules.cursors import Page
 from tenancy.rules.stored_events import EventKey, EventOrder, EventQuery, StoredEvent
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.clickhouse.client import Client, TenantReader
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.events.newest_events import scan_newest
 from tenancy.use_cases.events.received_events import first_position, scan_received
 from tenancy.use_cases.events.retained_events import retained_events
 
 
 def read_events(
-    db: Database,
+    db: Homes,
     client: Callable[[], Client],
     tenant: AdmittedTenant,
     query: EventQuery,

@@ -7,13 +7,11 @@ from tenancy.rules.durations import DOWNGRADE_RETENTION
 from tenancy.rules.entitlements import first_kept_day
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.clickhouse.client import Client, TenantReader
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.usage import list_left_retentions
 
 
-def retained_events(
-    db: Database, client: Callable[[], Client], tenant: AdmittedTenant, *, now: datetime
-) -> TenantReader:
+def retained_events(db: Homes, client: Callable[[], Client], tenant: AdmittedTenant, *, now: datetime) -> TenantReader:
     """Return a reader of the events of *tenant* that its retention includes.
 
     It also leaves out older events that are not deleted yet. After a change to a shorter retention the longer one

@@ -9,13 +9,13 @@ from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEve
 from tenancy.rules.unix_time import milliseconds_of
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.traced_events import measure_delivery, trace_held_events, trace_stored_events
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.events.last_storage import find_last_stored_at
 from tenancy.use_cases.events.retained_events import retained_events
 
 
 def trace_events(
-    db: Database, client: Callable[[], Client], tenant: AdmittedTenant, asked: Sequence[TracedId], *, now: datetime
+    db: Homes, client: Callable[[], Client], tenant: AdmittedTenant, asked: Sequence[TracedId], *, now: datetime
 ) -> Trace:
     """Return where each of the events *asked* is, in their order.
 

@@ -30,6 +30,7 @@ from tenancy.stores.clickhouse.platform.released_events import (
 )
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.organizations import find_organization, list_retentions
 from tenancy.stores.postgres.usage import list_left_retentions
@@ -65,7 +66,7 @@ class _Room:
 
 
 def count_held_by_reason(
-    platform_db: Database, client: Client, organization_id: UUID, *, now: datetime
+    platform_db: Homes, client: Client, organization_id: UUID, *, now: datetime
 ) -> Mapping[str, int]:
     """Count the held events of an organization by reason.
 
@@ -80,7 +81,7 @@ def count_held_by_reason(
 
 
 def release_all(
-    platform_db: Database, client: Client, redis: Redis, organization_id: UUID, actor: Actor, *, now: datetime
+    platform_db: Homes, client: Client, redis: Redis, organization_id: UUID, actor: Actor, *, now: datetime
 ) -> Release:
     """Release the held events of an organization that are due, also past its quota.
 
@@ -157,7 +158,7 @@ def _room_of(month: MonthlyUsage, held: HeldUsage) -> _Room | None:
     return _Room(events=events.remaining, quota=events.limit, held_of_month=held.events_of_month)
 
 
-def _is_releasable(platform_db: Database, organization_id: UUID) -> bool:
+def _is_releasable(platform_db: Homes, organization_id: UUID) -> bool:
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = find_organization(conn, organization_id)
     return organization is not None and organization.status in RELEASABLE
@@ -199,7 +200,7 @@ def _release_without_time(client: Client, redis: Redis, due: DueEvents) -> int:
     return events
 
 
-def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> tuple[date, OrganizationStatus]:
+def _first_kept(platform_db: Homes, organization_id: UUID, now: datetime) -> tuple[date, OrganizationStatus]:
     """Return the first day within the organization's retention, and its status."""
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = require_existing(find_organization(conn, organization_id))
@@ -215,17 +216,17 @@ def release_lease(organization_id: UUID) -> str:
 
 
 @contextmanager
-def _lease(platform_db: Database, organization_id: UUID, now: datetime) -> Iterator[bool]:
+def _lease(platform_db: Homes, organization_id: UUID, now: datetime) -> Iterator[bool]:
     """Take the lease for a release, and yield whether it was free.
 
     After a failure the lease is not deleted but expires: ClickHouse may continue an insert after its client has given
     up, and an erasure waits for the lease.
     """
     name, holder = release_lease(organization_id), uuid4()
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(organization_id) as conn:
         is_taken = take_lease(conn, name, holder, now=now, ends_at=now + RELEASE_LEASE_TIME)
     yield is_taken
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(organization_id) as conn:
         delete_lease(conn, name, holder)
 
 

@@ -16,7 +16,8 @@ import msgspec
 from tenancy.errors import IdempotencyKeyReusedError, RequestInProgressError
 from tenancy.rules.durations import IDEMPOTENT_ANSWER_RETENTION
 from tenancy.stores.aws.encryptor import Encryptor
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.idempotent_requests import StoredAnswer, find_answer, insert_answer
 
 REUSED: Final = "The Idempotency-Key was used for a different request. Use another Idempotency-Key."
@@ -67,7 +68,7 @@ class Answered[Answer, Effects]:
 
 
 def answer_once[Answer, Effects](
-    platform_db: Database,
+    platform_db: Homes,
     encryptor: Encryptor,
     request: RepeatableRequest,
     answer_type: type[Answer],
@@ -116,7 +117,7 @@ def _insert(conn: Connection, request: RepeatableRequest, stored: StoredAnswer, 
 
 
 def _find[Answer](
-    platform_db: Database, encryptor: Encryptor, request: RepeatableRequest, answer_type: type[Answer], *, now: datetime
+    platform_db: Homes, encryptor: Encryptor, request: RepeatableRequest, answer_type: type[Answer], *, now: datetime
 ) -> Answer | None:
     organization_id, since = request.organization_id, now - IDEMPOTENT_ANSWER_RETENTION
     with platform_db.tenant_transaction(organization_id) as conn:

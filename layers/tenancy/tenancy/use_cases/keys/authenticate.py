@@ -8,11 +8,12 @@ from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.credentials import Jwt, parse_authorization
+from tenancy.rules.homes import Entry, EntryKind
 from tenancy.rules.keys.api_keys import ApiKey, KeyType
 from tenancy.rules.permissions import ROLES
 from tenancy.rules.tenant import Caller, CallerKind, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.lookups import CredentialHolder, find_key_holder, find_member, find_platform_key
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Authenticated:
 
 
 def authenticate(
-    db: Database, verify_token: "VerifyToken", authorization: tuple[str, ...], *, now: datetime
+    db: Homes, verify_token: "VerifyToken", authorization: tuple[str, ...], *, now: datetime
 ) -> Authenticated:
     """Return the caller that the values of the `Authorization` header prove.
 
@@ -53,29 +54,34 @@ def authenticate(
     return authenticate_key(db, credential, now=now)
 
 
-def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticated:
+def authenticate_key(db: Homes, key: ApiKey, *, now: datetime) -> Authenticated:
     """Return the tenant that a secret or write key belongs to.
 
     Raises:
         UnauthenticatedError: the key is unknown, expired or revoked.
         UnavailableError: the database is unreachable.
     """
-    holder = db.look_up(lambda conn: find_key_holder(conn, key.digest))
+    found = db.look_up_in_homes(
+        lambda conn: find_key_holder(conn, key.digest), values=[Entry(EntryKind.KEY, key.digest.hex())]
+    )
+    holder = next(iter(filter(None, found)), None)
     if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
         raise UnauthenticatedError
     bucket = RateBucket.INGEST if key.type is KeyType.WRITE else RateBucket.MANAGEMENT
     return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at, bucket=bucket, app_id=holder.app_id)
 
 
-def _authenticate_operator(db: Database, key: ApiKey, *, now: datetime) -> Authenticated:
-    operator = db.look_up(lambda conn: find_platform_key(conn, key.digest))
+def _authenticate_operator(db: Homes, key: ApiKey, *, now: datetime) -> Authenticated:
+    operator = db.catalogue.look_up(lambda conn: find_platform_key(conn, key.digest))
     if operator is None or operator.has_expired(now):
         raise UnauthenticatedError
     return Authenticated(caller=operator, gateway_key=None)
 
 
-def _authenticate_person(db: Database, claims: "TokenClaims") -> Authenticated:
-    member = db.look_up(lambda conn: find_member(conn, claims.organization_id, claims.user_id))
+def _authenticate_person(db: Homes, claims: "TokenClaims") -> Authenticated:
+    [member] = db.look_up_in_homes(
+        lambda conn: find_member(conn, claims.organization_id, claims.user_id), ids=[claims.organization_id]
+    )
     if member is None or member.epoch != claims.epoch:
         raise UnauthenticatedError
     scopes = ROLES[member.role].intersection(claims.permissions)

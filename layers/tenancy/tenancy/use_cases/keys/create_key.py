@@ -15,8 +15,10 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import count_live_api_keys, insert_new_api_key, lock_api_keys
 from tenancy.stores.postgres.apps import lock_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import find_key_rotation
+from tenancy.use_cases.homes.claim_values import claim_key
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 
@@ -36,7 +38,7 @@ class WantedKey:
 
 
 def create_key(
-    platform_db: Database,
+    platform_db: Homes,
     encryptor: Encryptor,
     tenant: Tenant,
     wanted: WantedKey,
@@ -62,9 +64,11 @@ def create_key(
         require_grantable(scopes, tenant.scopes)
         with platform_db.tenant_transaction(organization_id) as conn:
             rotate_by = due_after(find_key_rotation(conn, organization_id), now)
+        key = generate_key(wanted.kind.type)
+        claim_key(platform_db, organization_id, key, now=now)
         return NewKey(
             id=uuid4(),
-            key=generate_key(wanted.kind.type),
+            key=key,
             name=wanted.name,
             app_id=wanted.app_id,
             scopes=scopes,

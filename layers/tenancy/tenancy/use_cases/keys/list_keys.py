@@ -7,7 +7,7 @@ from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.rules.keys.managed_keys import ManagedKey
 from tenancy.rules.standing import require_existing
 from tenancy.stores.postgres.api_keys import list_api_keys
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import find_key_rotation
 from tenancy.stores.postgres.standing import find_standing
 
@@ -20,7 +20,7 @@ class KeyList:
     rotation_days: int | None
 
 
-def list_key_page(platform_db: Database, organization_id: UUID, *, cursor: str | None, limit: int) -> KeyList:
+def list_key_page(platform_db: Homes, organization_id: UUID, *, cursor: str | None, limit: int) -> KeyList:
     """Return at most *limit* keys in any state after *cursor*, newest first.
 
     Raises:

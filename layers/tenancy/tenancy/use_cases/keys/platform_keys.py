@@ -15,7 +15,8 @@ from tenancy.rules.keys.managed_keys import MAX_LIVE_PLATFORM_KEYS, KeyLife, New
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.register import Register
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.platform_keys import (
     count_live_platform_keys,
     find_managed_platform_key,
@@ -36,7 +37,7 @@ PLATFORM_KEY_ROTATED: Final = "platform_key.rotated"
 PLATFORM_KEY_REVOKED: Final = "platform_key.revoked"
 
 
-def list_platform_key_page(platform_db: Database, *, cursor: str | None, limit: int) -> Page[KeyLife]:
+def list_platform_key_page(platform_db: Homes, *, cursor: str | None, limit: int) -> Page[KeyLife]:
     """Return at most *limit* platform keys in any state after *cursor*, newest first.
 
     Raises:
@@ -45,13 +46,13 @@ def list_platform_key_page(platform_db: Database, *, cursor: str | None, limit: 
     """
     listed = PagedList(name="platform keys", organization_id=PLATFORM_LOG, position=TimePosition)
     before = listed.find_position(cursor)
-    with platform_db.transaction() as conn:
+    with platform_db.catalogue.transaction() as conn:
         keys = list_platform_keys(conn, before=before, limit=limit + 1)
     return Page.of(keys, limit, lambda each: listed.format_cursor(TimePosition.of(each.created_at, each.id)))
 
 
 def create_platform_key(
-    platform_db: Database,
+    platform_db: Homes,
     encryptor: Encryptor,
     name: str,
     expires_at: datetime | None,
@@ -84,7 +85,7 @@ def create_platform_key(
 
 
 def rotate_platform_key(
-    platform_db: Database,
+    platform_db: Homes,
     encryptor: Encryptor,
     register: Register,
     key_id: UUID,
@@ -107,7 +108,7 @@ def rotate_platform_key(
     """
 
     def prepare() -> Rotation:
-        with platform_db.transaction() as conn:
+        with platform_db.catalogue.transaction() as conn:
             old = _get_rotatable(conn, key_id, now=now)
         require_own_overlap(actor, key_id, overlap)
         new = _new_key(old.name, old.expires_at, now=now)
@@ -132,7 +133,7 @@ def rotate_platform_key(
 
 
 def revoke_key_of_platform(
-    platform_db: Database, register: Register, key_id: UUID, actor: Actor, *, now: datetime
+    platform_db: Homes, register: Register, key_id: UUID, actor: Actor, *, now: datetime
 ) -> None:
     """Revoke a platform key, which is then refused at its next request.
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from tenancy.rules.register import ended_keys
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
 from tenancy.use_cases.outbox.enqueue_registration import enqueue_registration
@@ -41,7 +42,7 @@ def enqueue_ended_keys(
     return [*publications, registration]
 
 
-def publish_keys(platform_db: Database, targets: OutboxTargets, publications: Publications, *, now: datetime) -> bool:
+def publish_keys(platform_db: Homes, targets: OutboxTargets, publications: Publications, *, now: datetime) -> bool:
     """Run the entries after their commit, and return whether all publications succeeded.
 
     After a failure the other publications are left to the sweep: each would wait for Redis as well. The entry of the
@@ -56,7 +57,7 @@ def publish_keys(platform_db: Database, targets: OutboxTargets, publications: Pu
 
 
 def publish_again(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     organization_id: UUID,
     key_id: UUID,

@@ -8,7 +8,8 @@ from tenancy.errors import NotFoundError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.stores.postgres.api_keys import find_api_key, revoke_api_key
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.keys.publish_keys import enqueue_ended_keys, publish_keys
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
@@ -17,7 +18,7 @@ KEY_REVOKED: Final = "key.revoked"
 
 
 def revoke_key(
-    platform_db: Database, targets: OutboxTargets, organization_id: UUID, key_id: UUID, actor: Actor, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, organization_id: UUID, key_id: UUID, actor: Actor, *, now: datetime
 ) -> bool:
     """Revoke a key, and return whether the revocation is published.
 

@@ -15,8 +15,10 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import find_api_key, insert_new_api_key, lock_api_key, replace_api_key
 from tenancy.stores.postgres.apps import lock_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import find_key_rotation
+from tenancy.use_cases.homes.claim_values import claim_key
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
 from tenancy.use_cases.keys.create_key import require_room
 from tenancy.use_cases.keys.publish_keys import (
@@ -42,7 +44,7 @@ class WantedRotation:
 
 
 def rotate_key(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     encryptor: Encryptor,
     tenant: Tenant,
@@ -72,7 +74,9 @@ def rotate_key(
             old = _require(find_api_key(conn, organization_id, key_id), tenant, now)
             rotate_by = due_after(find_key_rotation(conn, organization_id), now)
         require_own_overlap(actor, key_id, wanted.overlap)
-        return _prepare(old, wanted.overlap, rotate_by, now=now)
+        rotation = _prepare(old, wanted.overlap, rotate_by, now=now)
+        claim_key(platform_db, organization_id, rotation.new.key, now=now)
+        return rotation
 
     def commit(conn: Connection, rotation: Rotation) -> Publications:
         new, ends_at = rotation.new, rotation.old_ends_at

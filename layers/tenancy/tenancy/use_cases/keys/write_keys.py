@@ -10,7 +10,7 @@ from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tenancy.rules.keys.api_keys import ApiKey, KeyType
 from tenancy.rules.tenant import Tenant
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.keys.authenticate import authenticate_key
 
 CACHE_KEYS: Final = 10_000
@@ -19,7 +19,7 @@ CACHE_KEYS: Final = 10_000
 class WriteKeys:
     """Finds tenants by write key, and caches each result under the key's digest for one minute."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Homes) -> None:
         """Look keys up in *db*."""
         self._db = db
         self._known: dict[bytes, tuple[datetime, Tenant]] = {}

@@ -8,7 +8,7 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.organization import OwnOrganization
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import (
     find_organization_of_tenant,
     lock_key_rotation,
@@ -20,7 +20,7 @@ KEY_ROTATION_CHANGED: Final = "organization.key_rotation_changed"
 
 
 def change_key_rotation(
-    platform_db: Database, tenant: Tenant, days: int | None, actor: Actor, *, now: datetime
+    platform_db: Homes, tenant: Tenant, days: int | None, actor: Actor, *, now: datetime
 ) -> OwnOrganization:
     """Set the days after which a key is to be rotated, and return the organization.
 

@@ -20,7 +20,8 @@ from tenancy.rules.usage_plans import UsagePlan, plan_of
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.postgres.apps import count_apps
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.organizations import (
     get_gateway_key,
     insert_tier_change,
@@ -49,7 +50,7 @@ COUNTED: Final[tuple[tuple[Metric, Count], ...]] = ((Metric.USERS, count_users),
 
 
 def change_organization(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     gateway_keys: GatewayKeys,
     organization_id: UUID,
@@ -87,7 +88,7 @@ def change_organization(
 
 
 def _create_key(
-    platform_db: Database, gateway_keys: GatewayKeys, organization_id: UUID, change: OrganizationChange
+    platform_db: Homes, gateway_keys: GatewayKeys, organization_id: UUID, change: OrganizationChange
 ) -> tuple[Organization, str, str]:
     """Create the gateway key in the new usage plan before the transaction that stores it.
 

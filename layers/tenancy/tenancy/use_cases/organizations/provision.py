@@ -1,5 +1,7 @@
 """Provision an organization: store it with its keys, then create its gateway key."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,9 +10,10 @@ from uuid import UUID, uuid4
 from tenancy.errors import RequestInProgressError, SubdomainTakenError, UnavailableError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
+from tenancy.rules.homes import Entry, EntryKind
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value
+from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value, subdomain_skeleton
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 from tenancy.rules.quotas import Metric
@@ -18,7 +21,8 @@ from tenancy.rules.reserved_subdomains import is_reserved
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.stores.postgres.apps import insert_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.organizations import insert_organization
 from tenancy.stores.postgres.platform.outbox import (
     OutboxEntry,
@@ -28,6 +32,7 @@ from tenancy.stores.postgres.platform.outbox import (
 )
 from tenancy.stores.postgres.platform.quarantine import is_quarantined
 from tenancy.stores.postgres.users import insert_user
+from tenancy.use_cases.homes.claim_values import claim_values, release_values
 from tenancy.use_cases.organizations.claim_seat import claim_seat
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entries_now, run_entry
 
@@ -57,7 +62,7 @@ class Provisioned:
 
 
 def provision_organization(
-    platform_db: Database, targets: OutboxTargets, new: NewOrganization, actor: Actor, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, new: NewOrganization, actor: Actor, *, now: datetime
 ) -> Provisioned:
     """Provision *new* and create its gateway key in the usage plan of its tier.
 
@@ -70,7 +75,10 @@ def provision_organization(
     """
     provisioned = prepare_organization(uuid4(), new, now=now)
     password_hash = hash_password(new)
-    with platform_db.tenant_transaction(provisioned.organization.id) as conn:
+    with (
+        claimed(platform_db, provisioned, now=now),
+        platform_db.tenant_transaction(provisioned.organization.id) as conn,
+    ):
         gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
     put_gateway_key(platform_db, targets, gateway_key, now=now)
     return provisioned
@@ -107,6 +115,41 @@ def prepare_organization(organization_id: UUID, new: NewOrganization, *, now: da
     )
 
 
+@contextmanager
+def claimed(platform_db: Homes, provisioned: Provisioned, *, now: datetime) -> Iterator[None]:
+    """Claim the names and keys of a new organization, and run the block, which stores it.
+
+    A refusal of the block releases them. After any other error it is unknown whether the organization was stored.
+
+    Raises:
+        SubdomainTakenError: another database has the subdomain, or one that looks alike, or it is in quarantine.
+        UnavailableError: a database is unreachable.
+    """
+    try:
+        if len(platform_db.every()) > 1:
+            _claim(platform_db, provisioned, now)
+        yield
+    except SubdomainTakenError:
+        with suppress(UnavailableError):
+            release_values(platform_db, provisioned.organization.id)
+        raise
+
+
+def _claim(platform_db: Homes, provisioned: Provisioned, now: datetime) -> None:
+    subdomain = provisioned.organization.subdomain
+    entries = [
+        Entry(EntryKind.SUBDOMAIN, subdomain),
+        Entry(EntryKind.SKELETON, subdomain_skeleton(subdomain)),
+        *(Entry(EntryKind.KEY, key.digest.hex()) for key in (provisioned.write_key, provisioned.secret_key)),
+    ]
+    if claim_values(platform_db, provisioned.organization.id, entries, now=now) is not None:
+        raise SubdomainTakenError(subdomain)
+    # After the claim: an erasure puts the subdomain into quarantine before it deletes the name.
+    with platform_db.catalogue.transaction() as conn:
+        if is_quarantined(conn, subdomain, now=now):
+            raise SubdomainTakenError(subdomain)
+
+
 def hash_password(new: NewOrganization) -> str:
     """Return the stored hash of the administrator's password.
 
@@ -141,7 +184,7 @@ def insert_provisioned(
     return insert_claimed_entry(conn, organization.id, OutboxKind.GATEWAY_KEY, key, until=now + PROVISIONING_CLAIM_TIME)
 
 
-def put_gateway_key(platform_db: Database, targets: OutboxTargets, gateway_key: OutboxEntry, *, now: datetime) -> None:
+def put_gateway_key(platform_db: Homes, targets: OutboxTargets, gateway_key: OutboxEntry, *, now: datetime) -> None:
     """Create the gateway key of an organization that the caller has just stored.
 
     *gateway_key* is the claimed outbox entry.
@@ -153,7 +196,7 @@ def put_gateway_key(platform_db: Database, targets: OutboxTargets, gateway_key: 
         raise _keys_not_active()
 
 
-def ensure_gateway_key(platform_db: Database, targets: OutboxTargets, organization_id: UUID, *, now: datetime) -> None:
+def ensure_gateway_key(platform_db: Homes, targets: OutboxTargets, organization_id: UUID, *, now: datetime) -> None:
     """Create the gateway key of an organization that an earlier request stored, if missing.
 
     Raises:
@@ -162,7 +205,7 @@ def ensure_gateway_key(platform_db: Database, targets: OutboxTargets, organizati
     """
     if not run_entries_now(platform_db, targets, organization_id, OutboxKind.GATEWAY_KEY, now=now):
         raise _keys_not_active()
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(organization_id) as conn:
         if has_pending_entry(conn, organization_id, OutboxKind.GATEWAY_KEY):
             raise RequestInProgressError(KEYS_NOT_ACTIVE)
 

@@ -17,7 +17,7 @@ from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.stores.aws.encryptor import Encryptor
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.provisioning_requests import (
     RequestKey,
     StoredRequest,
@@ -29,6 +29,7 @@ from tenancy.stores.postgres.platform.provisioning_requests import (
 )
 from tenancy.use_cases.organizations.provision import (
     Provisioned,
+    claimed,
     ensure_gateway_key,
     hash_password,
     insert_provisioned,
@@ -42,7 +43,7 @@ IN_PROGRESS: Final = "Another request with this Idempotency-Key is in progress. 
 
 
 def provision_once(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     encryptor: Encryptor,
     new: NewOrganization,
@@ -73,7 +74,12 @@ def provision_once(
             provisioned = prepare_organization(request.organization_id, new, now=now)
             password_hash = hash_password(new)
             answer = encryptor.encrypt(msgspec.json.encode(provisioned), request.organization_id)
-            with platform_db.tenant_transaction(request.organization_id) as conn:
+            with (
+                claimed(platform_db, provisioned, now=now),
+                platform_db.tenant_transaction(request.organization_id) as conn,
+            ):
+                if len(platform_db.every()) > 1:  # the answer is committed with the organization, in its home
+                    insert_request(conn, key, request, now=now)
                 if not update_answer(conn, key, answer, claimed_until=request.claimed_until):
                     raise RequestInProgressError(TAKEN_OVER)
                 gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
@@ -81,38 +87,41 @@ def provision_once(
     return provisioned
 
 
-def _claim(platform_db: Database, key: RequestKey, new: NewOrganization, *, now: datetime) -> StoredRequest:
+def _claim(platform_db: Homes, key: RequestKey, new: NewOrganization, *, now: datetime) -> StoredRequest:
     """Return the stored request: claimed by the caller, or with its answer."""
     body = _canonical(new)
     until = now + PROVISIONING_CLAIM_TIME
     request = StoredRequest(organization_id=uuid4(), request_hash=HASHER.hash(body), claimed_until=until)
-    with platform_db.transaction() as conn:
+    with platform_db.catalogue.transaction() as conn:
         if insert_request(conn, key, request, now=now):
             return request
         found = find_request(conn, key)
     if found is None:  # another request was refused and released the key in between
         raise RequestInProgressError(IN_PROGRESS)
     _require_same(found, body)
+    if found.answer is None and len(platform_db.every()) > 1:
+        with platform_db.tenant_transaction(found.organization_id) as conn:
+            found = find_request(conn, key) or found
     return found if found.answer is not None else _take_over(platform_db, key, found, until=until, now=now)
 
 
 def _take_over(
-    platform_db: Database, key: RequestKey, found: StoredRequest, *, until: datetime, now: datetime
+    platform_db: Homes, key: RequestKey, found: StoredRequest, *, until: datetime, now: datetime
 ) -> StoredRequest:
     if found.claimed_until <= now:
-        with platform_db.transaction() as conn:
+        with platform_db.catalogue.transaction() as conn:
             if take_request(conn, key, seen=found.claimed_until, until=until, now=now):
                 return replace(found, claimed_until=until)
     raise RequestInProgressError(IN_PROGRESS)
 
 
 @contextmanager
-def _released_on_refusal(platform_db: Database, key: RequestKey, request: StoredRequest) -> Iterator[None]:
+def _released_on_refusal(platform_db: Homes, key: RequestKey, request: StoredRequest) -> Iterator[None]:
     """Release the key if the block is refused. A claim that cannot be released expires."""
     try:
         yield
     except Refusal:
-        with suppress(UnavailableError), platform_db.transaction() as conn:
+        with suppress(UnavailableError), platform_db.catalogue.transaction() as conn:
             delete_request(conn, key, claimed_until=request.claimed_until)
         raise
 

@@ -3,11 +3,11 @@
 from tenancy.errors import NotFoundError
 from tenancy.rules.organization import OwnOrganization
 from tenancy.rules.tenant import Tenant
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 
 
-def read_own_organization(db: Database, tenant: Tenant) -> OwnOrganization:
+def read_own_organization(db: Homes, tenant: Tenant) -> OwnOrganization:
     """Return the organization of *tenant* as PostgreSQL knows it.
 
     Raises:

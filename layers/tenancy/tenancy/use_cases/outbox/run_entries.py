@@ -25,6 +25,7 @@ from tenancy.rules.mails import (
 from tenancy.rules.register import RegisterEntry
 from tenancy.rules.usage_plans import UsagePlan
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.organizations import get_gateway_key
 from tenancy.stores.postgres.platform.outbox import (
     OutboxEntry,
@@ -163,7 +164,7 @@ def run_due_entries(
     return OutboxRun(done=tuple(done), failed=tuple(failed))
 
 
-def run_entry(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> bool:
+def run_entry(platform_db: Homes, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> bool:
     """Run a claimed entry and delete it, or record its error and return False.
 
     A failed entry is retried later. Two entries are parked instead: a mail that SES rejects, and an entry of a
@@ -180,19 +181,19 @@ def run_entry(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
         else:
             _record_failure(platform_db, entry, refusal, now=now)
         return False
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(entry.organization_id) as conn:
         delete_entry(conn, entry)
     return True
 
 
 def run_entries_now(
-    platform_db: Database, targets: OutboxTargets, organization_id: UUID, kind: str, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, organization_id: UUID, kind: str, *, now: datetime
 ) -> bool:
     """Run the organization's unclaimed entries of one kind now, also those waiting for a retry.
 
     Return whether all of them succeeded.
     """
-    entries = _claim(platform_db, now, organization_id, kind, before_due=True)
+    entries = _claim(platform_db.of(organization_id), now, organization_id, kind, before_due=True)
     are_done = [run_entry(platform_db, targets, entry, now=now) for entry in entries]
     return all(are_done)
 
@@ -225,18 +226,18 @@ def _unclaim(platform_db: Database, entries: Iterable[OutboxEntry]) -> None:
         unclaim_entries(conn, entries)
 
 
-def _park(platform_db: Database, entry: OutboxEntry, error: str) -> None:
-    with platform_db.transaction() as conn:
+def _park(platform_db: Homes, entry: OutboxEntry, error: str) -> None:
+    with platform_db.tenant_transaction(entry.organization_id) as conn:
         park_entry(conn, entry, error=error)
 
 
-def _record_failure(platform_db: Database, entry: OutboxEntry, refusal: Refusal, *, now: datetime) -> None:
+def _record_failure(platform_db: Homes, entry: OutboxEntry, refusal: Refusal, *, now: datetime) -> None:
     backoff = min(OUTBOX_FIRST_BACKOFF * 2 ** min(entry.attempts - 1, 20), OUTBOX_MAX_BACKOFF)
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(entry.organization_id) as conn:
         update_entry_failed(conn, entry, error=refusal.detail, due_at=now + backoff)
 
 
-def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
+def _run_unless_stale(platform_db: Homes, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
     try:
         if not _is_stale(platform_db, entry):
             _run_kind(platform_db, targets, entry, now=now)
@@ -244,16 +245,16 @@ def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: Outb
         raise InternalError(f"The payload of the outbox entry does not fit its kind {entry.kind!r}.") from error
 
 
-def _is_stale(platform_db: Database, entry: OutboxEntry) -> bool:
+def _is_stale(platform_db: Homes, entry: OutboxEntry) -> bool:
     """Tell whether the entry would restore a gateway key that a change of the plan replaced."""
     if entry.kind != OutboxKind.GATEWAY_KEY:
         return False
     value: str = entry.payload["value"]
-    with platform_db.transaction() as conn:
+    with platform_db.tenant_transaction(entry.organization_id) as conn:
         return value != get_gateway_key(conn, entry.organization_id)
 
 
-def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
+def _run_kind(platform_db: Homes, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
     organization_id, payload = entry.organization_id, entry.payload
     match entry.kind:
         case OutboxKind.STANDING | OutboxKind.CREDENTIAL:
@@ -292,13 +293,13 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
             raise InternalError(f"Unknown kind of outbox entry: {entry.kind!r}.")
 
 
-def _publish(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
+def _publish(platform_db: Homes, targets: OutboxTargets, entry: OutboxEntry) -> None:
     redis = _require_target(targets.redis)
     credential_id = UUID(entry.payload["credential_id"]) if entry.kind == OutboxKind.CREDENTIAL else None
     publish_standing(platform_db, redis, entry.organization_id, credential_id=credential_id)
 
 
-def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
+def _send_mail(platform_db: Homes, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
     organization_id = entry.organization_id
     if entry.kind in WITH_TOKENS:
         from tenancy.use_cases.people.mail_token import mail_one_time_token  # noqa: PLC0415 - as the module says
@@ -314,7 +315,7 @@ def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry
         _send_branded(platform_db, targets, organization_id, render_mail(entry.kind, entry.payload))
 
 
-def _send_branded(platform_db: Database, targets: OutboxTargets, organization_id: UUID, mail: Mail) -> None:
+def _send_branded(platform_db: Homes, targets: OutboxTargets, organization_id: UUID, mail: Mail) -> None:
     from tenancy.use_cases.outbox.send_mail import send_mail  # noqa: PLC0415 - as the module says
 
     mailer = _require_target(targets.mailer)

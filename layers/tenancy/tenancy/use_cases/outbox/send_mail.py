@@ -9,12 +9,12 @@ from tenancy.rules.branding.image_urls import image_url
 from tenancy.rules.mail_layout import render_html
 from tenancy.rules.mails import Mail, render_mail
 from tenancy.stores.aws.mail import Mailer
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 from tenancy.use_cases.branding.effective_branding import find_effective_branding, find_sender
 
 
-def send_mail(platform_db: Database, mailer: Mailer, organization_id: UUID, mail: Mail, *, api_url: str | None) -> None:
+def send_mail(platform_db: Homes, mailer: Mailer, organization_id: UUID, mail: Mail, *, api_url: str | None) -> None:
     """Send *mail* to a member of the organization, with its branding if it has one.
 
     Raises:
@@ -30,7 +30,7 @@ def send_mail(platform_db: Database, mailer: Mailer, organization_id: UUID, mail
 
 
 def send_welcome_mail(
-    platform_db: Database, mailer: Mailer, organization_id: UUID, payload: Mapping[str, Any], *, api_url: str
+    platform_db: Homes, mailer: Mailer, organization_id: UUID, payload: Mapping[str, Any], *, api_url: str
 ) -> None:
     """Send the welcome mail of the outbox entry with *payload*, with the organization's address of the console.
 

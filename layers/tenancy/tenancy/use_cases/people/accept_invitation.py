@@ -9,7 +9,8 @@ from tenancy.rules.people.member import MEMBER_JOINED, MemberStatus, StoredMembe
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TokenPurpose
 from tenancy.rules.people.sessions import SessionTokens
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens
 from tenancy.stores.postgres.session_members import lock_session_member
 from tenancy.stores.postgres.users import update_user_joined
@@ -34,7 +35,7 @@ class JoinedMember:
 
 
 def accept_invitation(
-    platform_db: Database, targets: OutboxTargets, sign: SignAccessToken, chosen: ChosenPassword, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, sign: SignAccessToken, chosen: ChosenPassword, *, now: datetime
 ) -> JoinedMember:
     """Make the invited member of the token active, with its password and name, and log it in.
 

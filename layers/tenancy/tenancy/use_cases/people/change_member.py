@@ -14,7 +14,8 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.people.member import PRESENT, MembershipChange, MemberStatus, StoredMember, require_permissions_of
 from tenancy.rules.quotas import Metric
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens
 from tenancy.stores.postgres.seats import lock_seats
 from tenancy.stores.postgres.sessions import end_sessions
@@ -39,7 +40,7 @@ class ChangedMembership:
 
 
 def change_member(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     organization_id: UUID,
     user_id: UUID,
@@ -77,7 +78,7 @@ def change_member(
 
 
 def remove_member(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     organization_id: UUID,
     user_id: UUID,

@@ -13,7 +13,8 @@ from tenancy.rules.people.one_time_tokens import LIFETIMES, TIME_FORMAT, TOKEN_M
 from tenancy.rules.quotas import Metric
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.one_time_tokens import (
     delete_ended_tokens,
     end_one_time_tokens,
@@ -41,7 +42,7 @@ class Invitation:
 
 
 def invite_member(
-    platform_db: Database,
+    platform_db: Homes,
     encryptor: Encryptor,
     organization_id: UUID,
     invitation: Invitation,
@@ -112,7 +113,7 @@ def _taken(known: StoredMember) -> str:
 
 
 def invite_again(
-    platform_db: Database,
+    platform_db: Homes,
     organization_id: UUID,
     user_id: UUID,
     *,

@@ -5,13 +5,13 @@ from uuid import UUID
 from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.rules.people.member import StoredMember
 from tenancy.rules.standing import require_existing
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.standing import find_standing
 from tenancy.stores.postgres.users import list_members
 
 
 def list_member_page(
-    platform_db: Database, organization_id: UUID, *, cursor: str | None, limit: int
+    platform_db: Homes, organization_id: UUID, *, cursor: str | None, limit: int
 ) -> Page[StoredMember]:
     """Return at most *limit* members of the organization after *cursor*, newest first.
 

@@ -16,7 +16,8 @@ from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.mail import Mailer
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.one_time_tokens import find_one_time_token, update_token_digest
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 from tenancy.use_cases.outbox.send_mail import send_mail
@@ -25,7 +26,7 @@ RESET_REQUESTED: Final = "password.reset_requested"
 
 
 def mail_one_time_token(
-    platform_db: Database,
+    platform_db: Homes,
     mailer: Mailer,
     organization_id: UUID,
     kind: str,

@@ -13,7 +13,8 @@ from tenancy.rules.people.opaque_tokens import OpaqueToken
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.people.passwords import require_password
 from tenancy.rules.tenant import CallerKind
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.one_time_tokens import find_token_of_digest
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 from tenancy.stores.postgres.users import lock_user
@@ -52,7 +53,7 @@ class ProvenMember:
     organization: OwnOrganization
 
 
-def hash_password(platform_db: Database, chosen: ChosenPassword, purpose: TokenPurpose, *, now: datetime) -> str:
+def hash_password(platform_db: Homes, chosen: ChosenPassword, purpose: TokenPurpose, *, now: datetime) -> str:
     """Return the hash of the password for the member that the token belongs to.
 
     The password is checked and hashed only for a valid token, because both take tens of milliseconds. No transaction is

@@ -9,7 +9,7 @@ from tenancy.rules.durations import ENDED_TOKEN_RETENTION, TOKEN_MAILS_TIME
 from tenancy.rules.organization import CHANGEABLE
 from tenancy.rules.people.one_time_tokens import LIFETIMES, TOKEN_MAILS_AN_HOUR, TokenPurpose
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.one_time_tokens import delete_ended_tokens, end_one_time_tokens, insert_reset
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 from tenancy.stores.postgres.sessions import end_sessions
@@ -25,7 +25,7 @@ NO_ADDRESS: Final = ""  # of no member
 
 
 def request_password_reset(
-    platform_db: Database,
+    platform_db: Homes,
     organization_id: UUID,
     *,
     email: str,
@@ -73,7 +73,7 @@ def request_password_reset(
 
 
 def confirm_password_reset(
-    platform_db: Database, targets: OutboxTargets, chosen: ChosenPassword, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, chosen: ChosenPassword, *, now: datetime
 ) -> bool:
     """Replace the password of the member that the token belongs to.
 

@@ -10,7 +10,7 @@ from tenancy.rules.dead_letters import DeadLetter, without_subject
 from tenancy.rules.erasures import ErasureJob
 from tenancy.rules.events.frames import decode_lines
 from tenancy.stores.aws.dead_letter_objects import READ_AT_ONCE, DeadLetterObjects
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.dead_letters import (
     list_unmarked,
     list_unsearched,
@@ -25,7 +25,7 @@ PAGES_PER_TURN: Final = 10  # then another organization has its turn
 
 
 def erase_from_dead_letters(
-    platform_db: Database,
+    platform_db: Homes,
     objects: DeadLetterObjects,
     job: ErasureJob,
     *,
@@ -59,7 +59,7 @@ def erase_from_dead_letters(
 
 
 def _erase_unmarked(
-    platform_db: Database,
+    platform_db: Homes,
     objects: DeadLetterObjects,
     job: ErasureJob,
     has_time: Callable[[], bool],
@@ -84,7 +84,7 @@ def _erase_unmarked(
 
 
 def _erase(
-    platform_db: Database, objects: DeadLetterObjects, job: ErasureJob, letters: Sequence[DeadLetter], *, now: datetime
+    platform_db: Homes, objects: DeadLetterObjects, job: ErasureJob, letters: Sequence[DeadLetter], *, now: datetime
 ) -> None:
     for part in batched(letters, READ_AT_ONCE, strict=False):
         bodies = objects.find_bodies(job.organization_id, [letter.id for letter in part])
@@ -95,7 +95,7 @@ def _erase(
 
 
 def _erase_from_body(
-    platform_db: Database, objects: DeadLetterObjects, job: ErasureJob, letter: DeadLetter, body: str, *, now: datetime
+    platform_db: Homes, objects: DeadLetterObjects, job: ErasureJob, letter: DeadLetter, body: str, *, now: datetime
 ) -> None:
     """Rewrite the letter's object without the subject, or delete it if nothing else is in it."""
     kept = without_subject(letter, body, job.subject, through=job.requested_at)

@@ -19,7 +19,6 @@ from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.exported_events import find_next_event, list_events
 from tenancy.stores.clickhouse.statistics import list_statistics
-from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.exported_rows import (
     Rows,
     find_own_organization,
@@ -36,6 +35,7 @@ from tenancy.stores.postgres.exported_rows import (
     list_sso_identities,
     list_users,
 )
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_usage
 
 PAGE_ROWS: Final = 2_000  # of at most 64 KB each
@@ -47,7 +47,7 @@ FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse stores
 class ExportSource:
     """The stores that an export is read from. Both are bound to its organization."""
 
-    db: Database
+    db: Homes
     reader: TenantReader
     organization_id: UUID
 

@@ -10,13 +10,14 @@ from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.rules.erasures import MAX_PENDING_ERASURES, DataSubject, Erasure
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.erasures import count_pending_erasures, find_erasure, insert_erasure, list_erasures
+from tenancy.stores.postgres.homes import Homes
 
 ERASURE_REQUESTED: Final = "erasure.requested"
 
 
-def request_erasure(db: Database, tenant: Tenant, subject: DataSubject, actor: Actor, *, now: datetime) -> Erasure:
+def request_erasure(db: Homes, tenant: Tenant, subject: DataSubject, actor: Actor, *, now: datetime) -> Erasure:
     """Request the erasure of all data that the organization has of *subject* by *now*.
 
     Raises:
@@ -33,7 +34,7 @@ def request_erasure(db: Database, tenant: Tenant, subject: DataSubject, actor: A
         return _get_erasure(conn, organization_id, erasure_id)
 
 
-def read_erasure(db: Database, tenant: Tenant, erasure_id: UUID) -> Erasure:
+def read_erasure(db: Homes, tenant: Tenant, erasure_id: UUID) -> Erasure:
     """Return an erasure.
 
     Raises:
@@ -44,7 +45,7 @@ def read_erasure(db: Database, tenant: Tenant, erasure_id: UUID) -> Erasure:
         return _get_erasure(conn, tenant.organization_id, erasure_id)
 
 
-def list_erasure_page(db: Database, tenant: Tenant, *, cursor: str | None, limit: int) -> Page[Erasure]:
+def list_erasure_page(db: Homes, tenant: Tenant, *, cursor: str | None, limit: int) -> Page[Erasure]:
     """Return at most *limit* erasures of the organization after *cursor*, newest first.
 
     Raises:

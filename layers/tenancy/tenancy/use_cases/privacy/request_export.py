@@ -22,7 +22,7 @@ from tenancy.rules.exports import (
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.exports import (
     find_export,
     find_pending_export,
@@ -30,6 +30,7 @@ from tenancy.stores.postgres.exports import (
     list_export_files,
     list_exports,
 )
+from tenancy.stores.postgres.homes import Homes
 
 EXPORT_REQUESTED: Final = "export.requested"
 
@@ -47,7 +48,7 @@ class ExportWithLinks:
     next_cursor: str | None = None
 
 
-def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime) -> Export:
+def request_export(db: Homes, tenant: Tenant, actor: Actor, *, now: datetime) -> Export:
     """Request an export of all of the organization's data, or return its pending export.
 
     Raises:
@@ -65,7 +66,7 @@ def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime)
 
 
 def read_export(
-    db: Database, links: ExportLinks, tenant: Tenant, export_id: UUID, *, now: datetime, cursor: str | None, limit: int
+    db: Homes, links: ExportLinks, tenant: Tenant, export_id: UUID, *, now: datetime, cursor: str | None, limit: int
 ) -> ExportWithLinks:
     """Return an export, with new links to at most *limit* of its files after *cursor*.
 
@@ -98,7 +99,7 @@ def read_export(
 
 
 def list_export_page(
-    db: Database, links: ExportLinks, tenant: Tenant, *, now: datetime, cursor: str | None, limit: int
+    db: Homes, links: ExportLinks, tenant: Tenant, *, now: datetime, cursor: str | None, limit: int
 ) -> Page[ExportWithLinks]:
     """Return at most *limit* exports of the organization after *cursor*, newest first.
 

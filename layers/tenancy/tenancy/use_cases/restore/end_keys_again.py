@@ -8,7 +8,8 @@ from tenancy.rules.audit_record import PLATFORM_LOG, AuditRecord
 from tenancy.rules.register import digest_of
 from tenancy.stores.postgres.api_keys import revoke_api_key
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.platform_keys import lock_platform_keys, revoke_platform_key
 from tenancy.stores.postgres.platform.restored import (
     limit_api_key,
@@ -21,7 +22,7 @@ from tenancy.use_cases.keys.revoke_key import KEY_REVOKED
 from tenancy.use_cases.restore.restorer import RESTORER
 
 
-def end_keys_again(platform_db: Database, organization_id: UUID, ends: Mapping[str, datetime], *, now: datetime) -> int:
+def end_keys_again(platform_db: Homes, organization_id: UUID, ends: Mapping[str, datetime], *, now: datetime) -> int:
     """End the organization's keys with the digests of *ends*, and return the number of keys that were changed.
 
     Redis needs no update: it is empty after a restore, or its standings expire within a minute.
@@ -35,7 +36,7 @@ def end_keys_again(platform_db: Database, organization_id: UUID, ends: Mapping[s
     return ended
 
 
-def end_platform_keys_again(platform_db: Database, ends: Mapping[str, datetime], *, now: datetime) -> int:
+def end_platform_keys_again(platform_db: Homes, ends: Mapping[str, datetime], *, now: datetime) -> int:
     """End platform keys as `end_keys_again` does, including the last one. docs/operations.md: how to create one."""
     ended = 0
     with platform_db.tenant_transaction(PLATFORM_LOG) as conn:

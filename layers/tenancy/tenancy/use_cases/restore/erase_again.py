@@ -17,7 +17,7 @@ from tenancy.stores.clickhouse.platform.organization_rows import (
 )
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes, only_of
 from tenancy.stores.postgres.platform.deletions import (
     find_deletion,
     list_tombstone_times,
@@ -95,7 +95,7 @@ def erase_returned(erasure_stores: ErasureStores) -> list[UUID]:
         RowsLeftError: ClickHouse has ignored a DELETE.
     """
     client = erasure_stores.client()
-    with erasure_stores.platform_db.transaction() as conn:
+    with only_of(erasure_stores.platform_db).transaction() as conn:
         times = list_tombstone_times(conn)
     returned = sorted(list_organizations_with_rows(client) & times.keys())
     for organization_id in returned:
@@ -110,7 +110,7 @@ def _delete_rows(client: Client, organization_id: UUID) -> None:
         raise RowsLeftError(", ".join(left))
 
 
-def _delete(platform_db: Database, organization_id: UUID, *, now: datetime) -> int:
+def _delete(platform_db: Homes, organization_id: UUID, *, now: datetime) -> int:
     """Mark the organization as deleted, with an expired grace period, and return the deletion's generation."""
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = lock_organization(conn, organization_id)

@@ -9,7 +9,8 @@ from tenancy.rules.audit_record import AuditRecord
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.register import RegisteredChanges
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.deletions import update_deleted, update_restored
 from tenancy.stores.postgres.platform.organizations import lock_organization
 from tenancy.stores.postgres.platform.restored import get_generation, update_generation
@@ -20,7 +21,7 @@ from tenancy.use_cases.restore.restorer import RESTORER
 REASON: Final = "Deleted before the restore from a backup."
 
 
-def mark_again(platform_db: Database, changes: RegisteredChanges, known: Mapping[str, UUID], *, now: datetime) -> int:
+def mark_again(platform_db: Homes, changes: RegisteredChanges, known: Mapping[str, UUID], *, now: datetime) -> int:
     """Mark organizations as deleted, or as not deleted, as they were before the loss. Return their number.
 
     *known* are the organizations by digest. The end of the grace period stays. No mail is sent.
@@ -32,7 +33,7 @@ def mark_again(platform_db: Database, changes: RegisteredChanges, known: Mapping
     return marked
 
 
-def _mark(platform_db: Database, changes: RegisteredChanges, digest: str, organization_id: UUID, now: datetime) -> bool:
+def _mark(platform_db: Homes, changes: RegisteredChanges, digest: str, organization_id: UUID, now: datetime) -> bool:
     generation, purge_at = changes.last_deletion(digest)
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = lock_organization(conn, organization_id)

@@ -14,6 +14,7 @@ from tenancy.rules.audit_record import PLATFORM_LOG, AuditRecord
 from tenancy.rules.register import RegisteredChanges, digest_of
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.audit_log import insert_audit_record
+from tenancy.stores.postgres.homes import only_of
 from tenancy.stores.postgres.platform.restored import list_organization_ids, update_epochs
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
@@ -66,7 +67,7 @@ def replay(
         RowsLeftError: as for `certify` and `erase_subjects_again`.
     """
     platform_db, now = stores.erasure.platform_db, clock()
-    with platform_db.transaction() as conn:
+    with only_of(platform_db).transaction() as conn:
         tokens = update_epochs(conn, epoch=int(now.timestamp()) // 60, now=now)
         known = {digest_of(each): each for each in list_organization_ids(conn)}
     say(f"{tokens} organizations: all sessions and access tokens end")
@@ -99,7 +100,7 @@ def _erase_organizations(
 
     Tombstones that PostgreSQL has come first. Their organizations may have rows in an older ClickHouse again.
     """
-    restore_tombstones(stores.erasure.platform_db, stores.erasure.client())
+    restore_tombstones(only_of(stores.erasure.platform_db), stores.erasure.client())
     again = [known[each] for each in changes.organizations if each in known]
     for organization_id in sorted(again):
         erase_again(stores.erasure, stores.signer, organization_id, clock=clock)

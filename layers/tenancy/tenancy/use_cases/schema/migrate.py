@@ -16,9 +16,12 @@ from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY,
 from tenancy.stores.clickhouse import client as clickhouse
 from tenancy.stores.clickhouse.client import Client, DatabaseError
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
+from tenancy.stores.clickhouse.platform.shards import distribute_tables, grant_distributed_tables
 from tenancy.stores.postgres import client as postgres
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform import migrations as postgres_migrations
+from tenancy.stores.postgres.platform.directory import insert_bucket_homes
 from tenancy.stores.postgres.platform.migrations import TableInUseError
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 
@@ -88,42 +91,50 @@ class AppliedMigrations:
 
 
 def prepare_databases(
-    owner_db: Database, authorizer_db: Database, connect: Callable[[], Client], secrets: Secrets, folder: Path
+    owner: Homes, authorizer: Homes, connect: Callable[[], Client], secrets: Secrets, folder: Path
 ) -> AppliedMigrations:
-    """Migrate both databases with the files in *folder*, then create the first platform key.
+    """Migrate all databases with the files in *folder*, then create the first platform key.
 
-    Idempotent. *connect* opens ClickHouse.
+    Idempotent. *connect* opens ClickHouse. With several databases of PostgreSQL the directory is filled, once.
 
     Raises:
+        ClusterUserError: ClickHouse has shards without a secret. PostgreSQL was not changed.
         UnusableStoreError, MissingRolesError: a secret, a server or the roles are not as expected. PostgreSQL was not
             changed.
-        AuthorizerLoginError: the operator has not made the role and the secret of *authorizer_db*. Nothing was changed.
+        AuthorizerLoginError: the operator has not made the role and the secret of *authorizer*. Nothing was changed.
         MigrationChangedError: an applied migration differs from its file. Nothing was changed.
     """
-    _require_roles(owner_db)
-    _require_login(authorizer_db)
+    _require_roles(owner)
+    _require_login(authorizer)
     with closing(_connected(connect)) as client:
         try:
-            applied = migrate(owner_db, client, folder)
+            applied = [migrate(database, client, folder) for database in owner.every()]
         except DatabaseError as error:
             if getattr(error, "code", None) not in clickhouse.ACCESS_REFUSALS:
                 raise
             raise UnusableStoreError(CLICKHOUSE, "has a user that may not make the tables of its database") from error
-    ensure_platform_key(owner_db, secrets)
-    return applied
+    ensure_platform_key(owner.catalogue, secrets)
+    if len(names := list(owner.by_name())) > 1:
+        with owner.catalogue.transaction() as conn:
+            insert_bucket_homes(conn, names)
+    return AppliedMigrations(
+        postgres=[name for each in applied for name in each.postgres],
+        clickhouse=[name for each in applied for name in each.clickhouse],
+        skipped=applied[0].skipped,
+    )
 
 
-def _require_roles(owner_db: Database) -> None:
+def _require_roles(owner: Homes) -> None:
     """Stop a deploy before its migrations grant rights to roles that do not exist."""
     try:
-        with owner_db.transaction() as conn:
-            missing = postgres_migrations.list_missing_roles(conn, REQUIRED_ROLES)
+        for database in owner.every():
+            with database.transaction() as conn:
+                if missing := postgres_migrations.list_missing_roles(conn, REQUIRED_ROLES):
+                    raise MissingRolesError(missing)
     except AwsCallError as error:
         raise UnusableStoreError(OWNER_DATABASE, "is missing, or Migrate may not read it") from error
     except UnavailableError as error:
         raise UnusableStoreError(OWNER_DATABASE, postgres.find_connection_problem(error)) from error
-    if missing:
-        raise MissingRolesError(missing)
 
 
 def _connected(connect: Callable[[], Client]) -> Client:
@@ -135,11 +146,12 @@ def _connected(connect: Callable[[], Client]) -> Client:
         raise UnusableStoreError(CLICKHOUSE, clickhouse.find_connection_problem(error)) from error
 
 
-def _require_login(authorizer_db: Database) -> None:
+def _require_login(authorizer: Homes) -> None:
     """Stop a deploy whose authorizer could answer no request, before any function is replaced."""
     try:
-        with authorizer_db.transaction():
-            pass
+        for database in authorizer.every():
+            with database.transaction():
+                pass
     except (AwsCallError, UnavailableError) as error:
         raise AuthorizerLoginError from error
 
@@ -210,6 +222,8 @@ def _migrate(owner_db: Database, client: Client, folder: Path, clickhouse: list[
         for new in missing_in_clickhouse:
             is_applied = clickhouse_migrations.apply_migration(client, new.version, new.name, new.digest, new.script)
             (clickhouse if is_applied else skipped).append(new.name)
+        distribute_tables(client)
+        grant_distributed_tables(client)
         for new in missing_in_postgres:
             postgres_migrations.apply_migration(conn, new.version, new.name, new.digest, new.script)
     return AppliedMigrations(

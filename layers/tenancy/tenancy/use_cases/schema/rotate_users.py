@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from tenancy.errors import AwsCallError
 from tenancy.rules.database_users import ROLE_OF, DatabaseUrl, RotationError, RotationRequest, RotationStep
+from tenancy.rules.homes import parse_databases
 from tenancy.stores.aws.secret_versions import NO_VALUE, SecretVersions
 from tenancy.stores.aws.secrets import Secrets
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.database_users import has_rights_of, put_user
 
 
@@ -24,7 +26,7 @@ class RotationStores:
 
     versions: SecretVersions
     secrets: Secrets
-    owner_db: Database
+    owner_db: Homes
     open_database: Callable[[str], Database]
 
 
@@ -54,7 +56,10 @@ def run_step(stores: RotationStores, request: RotationRequest) -> None:
 def _create(stores: RotationStores, request: RotationRequest) -> None:
     """Store the URL with the other user and a new password, unless an earlier call has stored one."""
     if stores.versions.find_pending(request.secret, request.version) is None:
-        current = DatabaseUrl(role=ROLE_OF[request.secret], text=stores.versions.get_current(request.secret))
+        text = stores.versions.get_current(request.secret)
+        if len(parse_databases(text)) > 1:
+            raise RotationError(f"The secret {request.secret} names several databases. Their users are not rotated.")
+        current = DatabaseUrl(role=ROLE_OF[request.secret], text=text)
         stores.versions.put_pending(request.secret, request.version, current.with_other_user().text)
 
 
@@ -65,7 +70,7 @@ def _set(stores: RotationStores, request: RotationRequest) -> None:
     if pending.user == current.user:
         raise RotationError(f"The pending version of the secret {request.secret} has the user that is in use.")
     _put_log_in(stores.secrets, pending)
-    with stores.owner_db.transaction() as conn:
+    with stores.owner_db.catalogue.transaction() as conn:
         put_user(conn, pending.user, pending.password, role=pending.role)
 
 

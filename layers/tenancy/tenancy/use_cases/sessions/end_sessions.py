@@ -9,7 +9,7 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.people.opaque_tokens import TokenType, find_token
 from tenancy.rules.tenant import CallerKind, Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.session_members import lock_session_member, raise_member_epoch
 from tenancy.stores.postgres.sessions import end_session_of_token, end_sessions
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
@@ -20,7 +20,7 @@ ALL_SESSIONS_ENDED: Final = "sessions.all_ended"
 
 
 def log_out(
-    platform_db: Database,
+    platform_db: Homes,
     text: str,
     is_meant: Callable[[UUID], bool] = lambda _: True,
     *,
@@ -50,7 +50,7 @@ def log_out(
 
 
 def log_out_everywhere(
-    platform_db: Database, targets: OutboxTargets, tenant: Tenant, actor: Actor, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, tenant: Tenant, actor: Actor, *, now: datetime
 ) -> bool:
     """End all sessions of the member, and revoke its access tokens.
 

@@ -12,7 +12,7 @@ from tenancy.rules.people.passwords import normalize_password
 from tenancy.rules.people.sessions import SessionMember, SessionTokens
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.session_members import find_member_by_email, lock_session_member, update_password_hash
 from tenancy.use_cases.sessions.attempts import AttemptCounter, PasswordAttempt
 from tenancy.use_cases.sessions.start_session import SignAccessToken, start_session
@@ -41,7 +41,7 @@ class LogIn:
 
 
 def log_in(
-    platform_db: Database, attempts: AttemptCounter, sign: SignAccessToken, asked: LogIn, *, now: datetime
+    platform_db: Homes, attempts: AttemptCounter, sign: SignAccessToken, asked: LogIn, *, now: datetime
 ) -> SessionTokens:
     """Return the tokens of a new session.
 
@@ -74,7 +74,7 @@ def log_in(
 
 
 def _start(
-    platform_db: Database, sign: SignAccessToken, asked: LogIn, found: SessionMember, password: str, *, now: datetime
+    platform_db: Homes, sign: SignAccessToken, asked: LogIn, found: SessionMember, password: str, *, now: datetime
 ) -> SessionTokens:
     """Start the session of *found*, unless it changed since it was read."""
     upgraded = upgrade_hash(found.password_hash or "", password)

@@ -10,7 +10,7 @@ from tenancy.rules.people.sessions import SessionTokens
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.session_members import lock_session_member
 from tenancy.stores.postgres.sso_log_ins import lock_sso_code, update_code_used
 from tenancy.use_cases.sessions.start_session import SignAccessToken, start_session
@@ -41,7 +41,7 @@ def parse_code(text: str) -> OpaqueToken:
     return token
 
 
-def log_in_by_sso(platform_db: Database, sign: SignAccessToken, asked: SsoCode, *, now: datetime) -> SessionTokens:
+def log_in_by_sso(platform_db: Homes, sign: SignAccessToken, asked: SsoCode, *, now: datetime) -> SessionTokens:
     """Use up the code, and return the tokens of a new session of its member.
 
     Connection, entitlement and member are checked again: each may have ended since the person was proven.

@@ -14,7 +14,8 @@ from tenancy.rules.people.passwords import normalize_password, parse_password
 from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens
 from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.stores.postgres.session_members import (
@@ -68,7 +69,7 @@ class ChangedMember:
     is_published: bool = True
 
 
-def read_me(platform_db: Database, tenant: Tenant) -> SessionMember:
+def read_me(platform_db: Homes, tenant: Tenant) -> SessionMember:
     """Return the member that calls.
 
     Raises:
@@ -80,7 +81,7 @@ def read_me(platform_db: Database, tenant: Tenant) -> SessionMember:
 
 
 def change_me(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     attempts: AttemptCounter,
     tenant: Tenant,

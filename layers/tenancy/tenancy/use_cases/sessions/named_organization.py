@@ -7,11 +7,11 @@ import msgspec
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.named_organization import NamedOrganization
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.organizations.find_named import find_named
 
 
-def find_or_pretend(platform_db: Database, named: NamedOrganization) -> UUID:
+def find_or_pretend(platform_db: Homes, named: NamedOrganization) -> UUID:
     """Return the id of the organization that *named* means, or an id of no organization.
 
     Such an id depends on the names alone. All steps after it are those of an existing organization: attempts are
@@ -27,7 +27,7 @@ def find_or_pretend(platform_db: Database, named: NamedOrganization) -> UUID:
     return uuid5(PLATFORM_LOG, msgspec.json.encode(names).decode())
 
 
-def is_named(platform_db: Database, named: NamedOrganization, organization_id: UUID) -> bool:
+def is_named(platform_db: Homes, named: NamedOrganization, organization_id: UUID) -> bool:
     """Return whether the request names no organization, or that one only.
 
     Raises:

@@ -13,7 +13,8 @@ from tenancy.rules.people.session_tokens import decrypt_successor, encrypt_succe
 from tenancy.rules.people.sessions import MAX_REFRESHES, SessionMember, SessionTokens, TokenInFamily, session_expiry
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.outbox import OutboxEntry, insert_outbox_entry
 from tenancy.stores.postgres.session_members import lock_session_member, raise_member_epoch
 from tenancy.stores.postgres.sessions import (
@@ -52,7 +53,7 @@ def parse_refresh_token(text: str) -> OpaqueToken:
 
 
 def refresh_session(
-    platform_db: Database,
+    platform_db: Homes,
     targets: OutboxTargets,
     sign: SignAccessToken,
     asked: Refresh,

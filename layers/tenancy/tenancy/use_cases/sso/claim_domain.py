@@ -11,7 +11,6 @@ from tenancy.rules.entitlements import require_flag
 from tenancy.rules.sso.connection import SSO_FLAG
 from tenancy.rules.tenant import AdmittedTenant, Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.email_domains import (
     count_email_domains,
     delete_email_domain,
@@ -22,11 +21,12 @@ from tenancy.stores.postgres.email_domains import (
     lock_email_domains,
     update_domain_withdrawn,
 )
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 
 def claim_domain(
-    platform_db: Database, tenant: AdmittedTenant, domain: str, actor: Actor, *, now: datetime
+    platform_db: Homes, tenant: AdmittedTenant, domain: str, actor: Actor, *, now: datetime
 ) -> EmailDomain:
     """Claim *domain*, and return the claim with the record that proves it. A second claim returns the first.
 
@@ -56,7 +56,7 @@ def claim_domain(
 
 
 def list_domain_page(
-    platform_db: Database, tenant: AdmittedTenant, *, cursor: str | None, limit: int
+    platform_db: Homes, tenant: AdmittedTenant, *, cursor: str | None, limit: int
 ) -> Page[EmailDomain]:
     """Return at most *limit* claims after *cursor*, by domain.
 
@@ -73,7 +73,7 @@ def list_domain_page(
     return Page.of(domains, limit, lambda each: listed.format_cursor(each.domain))
 
 
-def remove_domain(platform_db: Database, tenant: Tenant, domain: str, actor: Actor, *, now: datetime) -> None:
+def remove_domain(platform_db: Homes, tenant: Tenant, domain: str, actor: Actor, *, now: datetime) -> None:
     """Withdraw the proof of a claim, and delete the claim. Another claim has another token.
 
     It needs no single sign-on, so that nothing is left over after a change of the tier.

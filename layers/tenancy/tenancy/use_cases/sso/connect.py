@@ -19,7 +19,7 @@ from tenancy.rules.standing import require_existing
 from tenancy.rules.tenant import AdmittedTenant, Tenant
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.sso_connections import (
     delete_sso_connection,
     find_sso_connection,
@@ -51,7 +51,7 @@ class WantedConnection:
 
 
 def set_connection(
-    platform_db: Database,
+    platform_db: Homes,
     providers: Providers,
     encryptor: Encryptor,
     tenant: AdmittedTenant,
@@ -97,7 +97,7 @@ def require_may_connect(tenant: AdmittedTenant) -> None:
 
 
 def store_connection(
-    platform_db: Database, tenant: AdmittedTenant, connect: MakeConnection, actor: Actor, *, now: datetime
+    platform_db: Homes, tenant: AdmittedTenant, connect: MakeConnection, actor: Actor, *, now: datetime
 ) -> SsoConnection:
     """Store the connection that *connect* makes from the former one, and return it.
 
@@ -120,7 +120,7 @@ def store_connection(
     return connection
 
 
-def read_connection(platform_db: Database, tenant: AdmittedTenant) -> SsoConnection:
+def read_connection(platform_db: Homes, tenant: AdmittedTenant) -> SsoConnection:
     """Return the connection of the tenant.
 
     Raises:
@@ -136,7 +136,7 @@ def read_connection(platform_db: Database, tenant: AdmittedTenant) -> SsoConnect
     return found
 
 
-def remove_connection(platform_db: Database, tenant: Tenant, actor: Actor, *, now: datetime) -> None:
+def remove_connection(platform_db: Homes, tenant: Tenant, actor: Actor, *, now: datetime) -> None:
     """Delete the connection of the tenant with its client secret.
 
     It needs no single sign-on, so that nothing is left over after a change of the tier. The subjects of members stay:

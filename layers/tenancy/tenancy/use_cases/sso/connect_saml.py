@@ -15,7 +15,7 @@ from tenancy.rules.sso.connection import ConnectionSettings, SsoConnection
 from tenancy.rules.sso.discovery import MetadataError
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.aws.fetch import Fetcher
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.sso.connect import invalid_member, require_may_connect, store_connection
 from tenancy.use_cases.sso.read_provider import read_provider
 
@@ -30,7 +30,7 @@ class WantedSamlConnection:
 
 
 def set_saml_connection(
-    platform_db: Database,
+    platform_db: Homes,
     fetcher: Fetcher,
     tenant: AdmittedTenant,
     wanted: WantedSamlConnection,

@@ -17,7 +17,7 @@ from tenancy.rules.sso.discovery import MetadataError
 from tenancy.rules.sso.id_token import ExpectedToken, ProvenIdentity, verify_id_token, with_userinfo
 from tenancy.rules.sso.log_in import ACCESS_DENIED, BrowserSecret, StoredLogIn, with_query
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.sso_connections import update_metadata
 from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_state_used
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
@@ -70,7 +70,7 @@ def parse_state(text: str | None) -> OpaqueToken:
 
 
 def finish_sso_log_in(
-    platform_db: Database,
+    platform_db: Homes,
     providers: Providers,
     targets: OutboxTargets,
     answer: ProviderAnswer,
@@ -106,7 +106,7 @@ def finish_sso_log_in(
     return FinishedLogIn(url=with_query(log_in.redirect_uri, {"code": code.text}), is_published=is_published)
 
 
-def _use_state(platform_db: Database, answer: ProviderAnswer, *, now: datetime) -> tuple[StoredLogIn, OidcConnection]:
+def _use_state(platform_db: Homes, answer: ProviderAnswer, *, now: datetime) -> tuple[StoredLogIn, OidcConnection]:
     """Use up the state of *answer*. A state that another browser sends stays usable in its own."""
     organization_id, digest = answer.state.organization_id, answer.state.digest
     with platform_db.tenant_transaction(organization_id) as conn:
@@ -132,7 +132,7 @@ def _require_issuer(connection: OidcConnection, answer: ProviderAnswer) -> None:
 
 
 def _prove_identity(
-    platform_db: Database,
+    platform_db: Homes,
     providers: Providers,
     log_in: StoredLogIn,
     connection: OidcConnection,
@@ -178,7 +178,7 @@ def _require_time(started_at: datetime, now: datetime) -> None:
 
 
 def _refreshed(
-    platform_db: Database, providers: Providers, organization_id: UUID, connection: OidcConnection, *, now: datetime
+    platform_db: Homes, providers: Providers, organization_id: UUID, connection: OidcConnection, *, now: datetime
 ) -> OidcConnection:
     """Return *connection* with the metadata of the last day.
 

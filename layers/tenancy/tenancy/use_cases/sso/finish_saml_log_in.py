@@ -8,7 +8,7 @@ from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_toke
 from tenancy.rules.saml.encrypted_identity import decrypt_identity
 from tenancy.rules.sso.log_in import BrowserSecret, HandedOverLogIn, with_query
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.sso_log_ins import lock_sso_finish, update_log_in_finished
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.sso.live_connection import find_live_connection
@@ -55,7 +55,7 @@ def parse_finish_token(text: str | None) -> OpaqueToken:
 
 
 def finish_saml_log_in(
-    platform_db: Database, targets: OutboxTargets, browser: ReturnedBrowser, *, now: datetime
+    platform_db: Homes, targets: OutboxTargets, browser: ReturnedBrowser, *, now: datetime
 ) -> FinishedSamlLogIn:
     """Admit the person whom the answer has proven, and return the URL for the browser, with a code for the client.
 
@@ -74,7 +74,7 @@ def finish_saml_log_in(
 
 
 def _take_person(
-    platform_db: Database, browser: ReturnedBrowser, *, now: datetime
+    platform_db: Homes, browser: ReturnedBrowser, *, now: datetime
 ) -> tuple[HandedOverLogIn, ProvenPerson]:
     """Use up the finish token, and delete the proven person from the row."""
     organization_id = browser.token.organization_id

@@ -14,7 +14,7 @@ from tenancy.rules.saml.request import redirect_url
 from tenancy.rules.sso.connection import OidcConnection, host_of
 from tenancy.rules.sso.log_in import LOG_IN_HINT, SCOPES, BrowserSecret, StoredLogIn, challenge_of, with_query
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.listed_custom_domains import is_lost_domain
 from tenancy.stores.postgres.sso_log_ins import delete_expired_log_ins, insert_sso_log_in
 from tenancy.use_cases.sso.live_connection import find_live_connection
@@ -53,7 +53,7 @@ class StartedLogIn:
     secret: BrowserSecret
 
 
-def require_connection(platform_db: Database, organization_id: UUID) -> None:
+def require_connection(platform_db: Homes, organization_id: UUID) -> None:
     """Require that the organization has single sign-on, before its id is shown in a URL.
 
     Raises:
@@ -65,7 +65,7 @@ def require_connection(platform_db: Database, organization_id: UUID) -> None:
             raise SsoRefusedError(SsoFault.NO_CONNECTION)
 
 
-def start_sso_log_in(platform_db: Database, asked: SsoStart, *, now: datetime) -> StartedLogIn:
+def start_sso_log_in(platform_db: Homes, asked: SsoStart, *, now: datetime) -> StartedLogIn:
     """Store a log-in that begins, and return the URL of the provider for it.
 
     All refusals run the same statements, except those of a `redirect_uri`.

@@ -8,7 +8,7 @@ from tenancy.rules.durations import SSO_CODE_LIFETIME
 from tenancy.rules.people.opaque_tokens import OpaqueToken
 from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoForbiddenError
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.stores.postgres.sso_log_ins import update_log_in_proven
 from tenancy.use_cases.sso.admit_member import PersonAdmission, admit_member
@@ -27,9 +27,7 @@ class ProvenPerson:
     source_address: str
 
 
-def store_proven(
-    platform_db: Database, person: ProvenPerson, code: OpaqueToken, *, now: datetime
-) -> OutboxEntry | None:
+def store_proven(platform_db: Homes, person: ProvenPerson, code: OpaqueToken, *, now: datetime) -> OutboxEntry | None:
     """Admit *person* as a member, and store *code* for the client. Return the publication of a changed epoch.
 
     Raises:

@@ -30,7 +30,7 @@ from tenancy.rules.saml.relay_state import find_relayed_state, request_id_of
 from tenancy.rules.sso.discovery import MetadataError
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.stores.aws.fetch import Fetcher
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.sso_assertions import delete_expired_assertions, insert_assertion
 from tenancy.stores.postgres.sso_connections import update_attempt, update_provider
 from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_log_in_handed_over, update_state_used
@@ -67,7 +67,7 @@ def parse_relay_state(text: str | None) -> OpaqueToken:
 
 
 def take_saml_answer(
-    platform_db: Database, fetcher: Fetcher, answer: SamlAnswer, *, now: datetime, clock: Callable[[], datetime]
+    platform_db: Homes, fetcher: Fetcher, answer: SamlAnswer, *, now: datetime, clock: Callable[[], datetime]
 ) -> OpaqueToken:
     """Verify the answer of a provider, and return the finish token for its browser.
 
@@ -84,7 +84,7 @@ def take_saml_answer(
     return token
 
 
-def _use_state(platform_db: Database, answer: SamlAnswer, *, now: datetime) -> SamlConnection:
+def _use_state(platform_db: Homes, answer: SamlAnswer, *, now: datetime) -> SamlConnection:
     organization_id, digest = answer.state.organization_id, answer.state.digest
     with platform_db.tenant_transaction(organization_id) as conn:
         log_in = lock_sso_state(conn, organization_id, digest)
@@ -97,7 +97,7 @@ def _use_state(platform_db: Database, answer: SamlAnswer, *, now: datetime) -> S
 
 
 def _prove(
-    platform_db: Database,
+    platform_db: Homes,
     fetcher: Fetcher,
     connection: SamlConnection,
     answer: SamlAnswer,
@@ -142,7 +142,7 @@ def _expected(provider: SamlProvider, answer: SamlAnswer) -> ExpectedAnswer:
 
 
 def _refreshed(
-    platform_db: Database, fetcher: Fetcher, connection: SamlConnection, answer: SamlAnswer, *, now: datetime
+    platform_db: Homes, fetcher: Fetcher, connection: SamlConnection, answer: SamlAnswer, *, now: datetime
 ) -> SamlConnection:
     """Return *connection* with the metadata that its URL has now.
 
@@ -165,7 +165,7 @@ def _refreshed(
 
 
 def _hand_over(
-    platform_db: Database,
+    platform_db: Homes,
     connection: SamlConnection,
     answer: SamlAnswer,
     proven: ProvenAssertion,

@@ -8,12 +8,14 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.domain_checks import next_check
 from tenancy.rules.email_domains import DOMAIN_VERIFIED, EmailDomain, ProofProblem
 from tenancy.rules.entitlements import require_flag
+from tenancy.rules.homes import EntryKind
 from tenancy.rules.sso.connection import SSO_FLAG
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.email_domains import find_email_domain, lock_email_domain, update_domain_verified
+from tenancy.stores.postgres.homes import Homes
+from tenancy.use_cases.homes.claim_values import claim_domain
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 
@@ -26,7 +28,7 @@ class DomainVerification:
 
 
 def verify_domain(
-    platform_db: Database, fetcher: Fetcher, tenant: AdmittedTenant, domain: str, actor: Actor, *, now: datetime
+    platform_db: Homes, fetcher: Fetcher, tenant: AdmittedTenant, domain: str, actor: Actor, *, now: datetime
 ) -> DomainVerification:
     """Look for the record of a claim, and store the proof if it is there.
 
@@ -48,6 +50,7 @@ def verify_domain(
     problem = find_problem(fetcher, claim)  # between the transactions: DNS servers may be slow
     if problem is not None:
         return DomainVerification(domain=claim, problem=problem)
+    claim_domain(platform_db, organization_id, EntryKind.EMAIL_DOMAIN, domain, record_name=claim.record_name, now=now)
     with platform_db.tenant_transaction(organization_id) as conn:
         require_changeable(conn, organization_id)
         locked = lock_email_domain(conn, organization_id, domain)

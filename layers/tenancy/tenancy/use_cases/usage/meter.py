@@ -17,7 +17,8 @@ from tenancy.errors import (
 )
 from tenancy.rules.quotas import Allowance, Metric, limit_of, list_reached_thresholds, quota_exceeded
 from tenancy.rules.tenant import AdmittedTenant
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.metering import (
     Reservation,
     add_used,
@@ -50,7 +51,7 @@ class ReservedUsage:
 
 
 def record_usage(
-    db: Database, tenant: AdmittedTenant, metric: Metric, amount: int, *, idempotency_key: str | None, now: datetime
+    db: Homes, tenant: AdmittedTenant, metric: Metric, amount: int, *, idempotency_key: str | None, now: datetime
 ) -> Allowance:
     """Add *amount* to the usage of *metric* and return the new allowance.
 
@@ -79,7 +80,7 @@ def record_usage(
 
 
 def reserve_usage(
-    db: Database, tenant: AdmittedTenant, metric: Metric, amount: int, *, valid_for: timedelta, now: datetime
+    db: Homes, tenant: AdmittedTenant, metric: Metric, amount: int, *, valid_for: timedelta, now: datetime
 ) -> ReservedUsage:
     """Reserve *amount* of *metric* until it is committed, released or expires after *valid_for*.
 
@@ -106,7 +107,7 @@ def reserve_usage(
 
 
 def commit_reservation(
-    db: Database, tenant: AdmittedTenant, metric: Metric, reservation_id: UUID, amount: int | None, *, now: datetime
+    db: Homes, tenant: AdmittedTenant, metric: Metric, reservation_id: UUID, amount: int | None, *, now: datetime
 ) -> Allowance:
     """Record *amount* of a reservation as used, release the rest, and return the new allowance.
 
@@ -133,7 +134,7 @@ def commit_reservation(
         return account.add(conn, amount, reservation_id)
 
 
-def release_reservation(db: Database, tenant: AdmittedTenant, metric: Metric, reservation_id: UUID) -> None:
+def release_reservation(db: Homes, tenant: AdmittedTenant, metric: Metric, reservation_id: UUID) -> None:
     """Release a reservation. A second call changes nothing.
 
     Raises:

@@ -14,13 +14,13 @@ from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.usage import unsettled_since
 from tenancy.stores.clickhouse.client import Client, TenantReader, TooManyRowsError
 from tenancy.stores.clickhouse.statistics import MAX_ZONE_ROWS, list_statistics, list_zone_statistics
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.standing import find_standing
 from tenancy.stores.postgres.usage import find_rolled_up_at, list_left_retentions
 
 
 def read_statistics(
-    db: Database,
+    db: Homes,
     client: Callable[[], Client],
     tenant: AdmittedTenant,
     query: StatisticsQuery,
@@ -36,7 +36,7 @@ def read_statistics(
 
 
 def read_organization_statistics(
-    db: Database,
+    db: Homes,
     client: Callable[[], Client],
     organization_id: UUID,
     query: Callable[[], StatisticsQuery],
@@ -60,7 +60,7 @@ def read_organization_statistics(
 
 
 def read_groups(
-    db: Database,
+    db: Homes,
     client: Callable[[], Client],
     organization_id: UUID,
     entitlements: Entitlements,

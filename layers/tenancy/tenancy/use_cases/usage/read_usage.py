@@ -18,7 +18,8 @@ from tenancy.stores.clickhouse.events import (
     sum_stored_bytes,
 )
 from tenancy.stores.postgres.apps import count_apps
-from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.metering import sum_reserved, sum_used
 from tenancy.stores.postgres.standing import find_standing
 from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_predictions, list_daily_usage
@@ -54,7 +55,7 @@ class RecordedUsage:
 
 
 def read_tenant_usage(
-    db: Database, client: Callable[[], Client], tenant: AdmittedTenant, period: Period, *, now: datetime
+    db: Homes, client: Callable[[], Client], tenant: AdmittedTenant, period: Period, *, now: datetime
 ) -> UsageReport:
     """Return the usage of the caller's organization (see `read_usage`)."""
     organization_id = tenant.organization_id
@@ -64,7 +65,7 @@ def read_tenant_usage(
 
 
 def read_organization_usage(
-    db: Database, client: Callable[[], Client], organization_id: UUID, period: Callable[[], Period], *, now: datetime
+    db: Homes, client: Callable[[], Client], organization_id: UUID, period: Callable[[], Period], *, now: datetime
 ) -> UsageReport:
     """Return the usage of the organization that an operator names (see `read_usage`).
 
@@ -81,7 +82,7 @@ def read_organization_usage(
 
 
 def read_usage(
-    db: Database,
+    db: Homes,
     reader: TenantReader,
     organization_id: UUID,
     entitlements: Entitlements,

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from tenancy.stores.clickhouse.client import ACCESS_REFUSALS, Client, DatabaseError
+from tenancy.stores.clickhouse.platform.shards import distribute_tables, storage_settings
 
 CREATE_VERSIONS: Final = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -24,8 +25,13 @@ REPLICATED_FORMS: Final = (
 
 
 def list_versions(client: Client) -> dict[int, str]:
-    """Return the applied versions and their digests. The first call creates the table."""
+    """Return the applied versions and their digests. The first call creates the table.
+
+    Raises:
+        ClusterUserError: row policies would not apply on the servers of the cluster. Nothing else was created.
+    """
     run_script(client, CREATE_VERSIONS)
+    distribute_tables(client)
     return {int(version): str(digest) for version, digest in client.query(LIST_VERSIONS).result_rows}
 
 
@@ -42,13 +48,14 @@ def apply_migration(client: Client, version: int, name: str, digest: str, script
 
 
 def run_script(client: Client, script: str) -> bool:
-    """Run *script*. In a Replicated database, run its replicated form.
+    """Run *script* in the database of the tables with rows. In a Replicated database, run its replicated form.
 
     Returns:
         False if it manages access and the server rejects that.
     """
+    settings = storage_settings(client)
     try:
-        client.command(replicate(script) if _is_replicated(client) else script)
+        client.command(replicate(script) if _is_replicated(client, settings) else script, settings=settings)
     except DatabaseError as error:
         if ACCESS_MANAGEMENT.match(script) and getattr(error, "code", None) in ACCESS_REFUSALS:
             return False
@@ -63,6 +70,6 @@ def replicate(script: str) -> str:
     return script
 
 
-def _is_replicated(client: Client) -> bool:
-    [(engine,)] = client.query(FIND_DATABASE_ENGINE).result_rows
+def _is_replicated(client: Client, settings: dict[str, str]) -> bool:
+    [(engine,)] = client.query(FIND_DATABASE_ENGINE, settings=settings).result_rows
     return bool(engine == "Replicated")

@@ -6,6 +6,7 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.mutations import run_mutation
 
 # ALTER TABLE, because the rows of a lightweight DELETE stay readable on disk. Parts without rows of the organization
 # are not rewritten.
@@ -30,7 +31,6 @@ LIST_WITH_ROWS: Final = """
         UNION ALL SELECT organization_id FROM daily_statistics
     )
 """
-MUTATION: Final = {"mutations_sync": 2}
 UNMASKED: Final = {"apply_deleted_mask": 0}
 
 
@@ -40,7 +40,7 @@ def delete_event_rows(client: Client, organization_id: UUID) -> None:
     The rows are gone when it returns.
     """
     for statement in DELETE_ROWS.values():
-        client.command(statement, parameters={"organization_id": str(organization_id)}, settings=MUTATION)
+        run_mutation(client, statement, {"organization_id": str(organization_id)})
 
 
 def count_event_rows(client: Client, organization_id: UUID) -> Mapping[str, int]:

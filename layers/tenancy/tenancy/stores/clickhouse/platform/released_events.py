@@ -18,6 +18,7 @@ from tenancy.rules.events.row import LONGEST_RETENTION, RELEASED_REASON, format_
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, LAST_MOMENT
 from tenancy.rules.tiers import LONGEST_RETENTION_DAYS
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.mutations import run_mutation
 
 COLUMNS: Final = """
     organization_id, event_id, event_type, event_name, device_id, session_id, platform, properties, user_properties,
@@ -138,7 +139,7 @@ COUNT_WAITING: Final = (
     + IS_CREDIBLE
     + " AND event_timestamp < {first_kept_by_any:DateTime64(3, 'UTC')})"
 )
-MUTATION: Final = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
+WITH_SUBQUERIES: Final = {"allow_nondeterministic_mutations": 1}
 UNLIMITED_ROOM: Final = 2**63 - 1
 
 
@@ -220,7 +221,7 @@ def delete_released(client: Client, organization_ids: Sequence[UUID]) -> None:
 
     One mutation deletes them.
     """
-    client.command(DELETE_RELEASED, parameters=_parameters_of(organization_ids), settings=MUTATION)
+    run_mutation(client, DELETE_RELEASED, _parameters_of(organization_ids), settings=WITH_SUBQUERIES)
 
 
 def insert_marks(client: Client, due: DueEvents) -> None:

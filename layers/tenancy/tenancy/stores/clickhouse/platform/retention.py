@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tenancy.rules.events.row import RELEASED_REASON
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.mutations import run_mutation
 
 # An event that was received in an open month stays until its bill is closed, because days of receipt may be recounted.
 DELETE_EVENTS: Final = """
@@ -25,7 +26,6 @@ DELETE_STATISTICS: Final = """
     ALTER TABLE daily_statistics DELETE
     WHERE organization_id IN {organizations:Array(UUID)} AND event_date < {first_kept:Date}
 """
-MUTATION: Final = {"mutations_sync": 2}
 
 
 def delete_expired(client: Client, organizations: Sequence[UUID], *, first_kept: date, first_open: date) -> None:
@@ -40,6 +40,6 @@ def delete_expired(client: Client, organizations: Sequence[UUID], *, first_kept:
         "first_open": first_open,
         "released": RELEASED_REASON,
     }
-    client.command(DELETE_EVENTS, parameters=values, settings=MUTATION)
-    client.command(DELETE_HELD_EVENTS, parameters=values, settings=MUTATION)
-    client.command(DELETE_STATISTICS, parameters=values, settings=MUTATION)
+    run_mutation(client, DELETE_EVENTS, values)
+    run_mutation(client, DELETE_HELD_EVENTS, values)
+    run_mutation(client, DELETE_STATISTICS, values)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tenancy.rules.unix_time import time_of
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.mutations import run_mutation
 from tenancy.stores.clickhouse.statistics import DIMENSION_COLUMNS
 
 COUNT_EVENTS: Final = (
@@ -53,7 +54,6 @@ DELETE_STATISTICS_OF_ONE: Final = """
     WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
       AND run < {run:DateTime64(3, 'UTC')}
 """
-MUTATION: Final = {"mutations_sync": 2}
 LIST_STORED_BYTES: Final = """
     SELECT organization_id, sum(bytes) FROM daily_statistics FINAL
     WHERE (organization_id, event_date, run) IN (
@@ -111,7 +111,7 @@ def replace_statistics(client: Client, organization_id: UUID, days: Collection[d
     [(milliseconds,)] = client.query(CHOOSE_RUN, parameters=parameters).result_rows
     parameters["run"] = time_of(milliseconds)
     client.command(INSERT_STATISTICS_OF_ONE, parameters=parameters)
-    client.command(DELETE_STATISTICS_OF_ONE, parameters=parameters, settings=MUTATION)
+    run_mutation(client, DELETE_STATISTICS_OF_ONE, parameters)
 
 
 def list_stored_bytes(client: Client, organizations: Collection[UUID] | None = None) -> Mapping[UUID, int]:

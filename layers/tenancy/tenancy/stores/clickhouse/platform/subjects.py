@@ -15,6 +15,7 @@ from uuid import UUID
 
 from tenancy.rules.erasures import NOTHING, DailyLoss, DataSubject, SubjectRows, WrittenPeriod
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.mutations import run_mutation
 
 IS_SUBJECTS: Final = """(
     created_at > {since:DateTime64(3, 'UTC')} AND created_at <= {until:DateTime64(3, 'UTC')}
@@ -51,7 +52,6 @@ LIST_LOSSES: Final = (
 )
 DELETE_EVENTS: Final = "ALTER TABLE events DELETE" + OF_SUBJECT
 DELETE_HELD_EVENTS: Final = "ALTER TABLE held_events DELETE" + OF_SUBJECT
-MUTATION: Final = {"mutations_sync": 2}
 FIRST_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -102,8 +102,8 @@ def delete_subject(
     The rows are gone when it returns.
     """
     parameters = _parameters(organization_id, subject, written, through)
-    client.command(DELETE_EVENTS, parameters=parameters, settings=MUTATION)
-    client.command(DELETE_HELD_EVENTS, parameters=parameters, settings=MUTATION)
+    run_mutation(client, DELETE_EVENTS, parameters)
+    run_mutation(client, DELETE_HELD_EVENTS, parameters)
 
 
 def _list_losses(client: Client, parameters: Mapping[str, Any], days: Sequence[date]) -> Mapping[date, DailyLoss]:

@@ -19,10 +19,15 @@ ERASED: Final = (
     "key_digests", "apps", "one_time_tokens", "refresh_tokens", "sessions", "sso_log_ins", "sso_assertions",
     "sso_identities", "sso_connections", "branding_images", "tenant_branding", "users", "email_domains",
     "proven_email_domains", "custom_domains", "certificate_requests",
-    "listed_custom_domains", "organization_names",
+    "listed_custom_domains", "organization_names", "catalogue_entries",
 )  # fmt: skip
-# The anonymous remnant, its certificates, and the audit log, which holds ids.
-KEPT: Final = frozenset({"organizations", "deletion_certificates", "audit_log", "audit_heads", "audit_checkpoints"})
+# The anonymous remnant, its certificates and where they are, and the audit log, which holds ids.
+KEPT: Final = frozenset(
+    {
+        "organizations", "deletion_certificates", "audit_log", "audit_heads", "audit_checkpoints",
+        "moved_organizations", "organization_homes",
+    }
+)  # fmt: skip
 DELETE_ROWS: Final = sql.SQL("DELETE FROM {} WHERE organization_id = %s")
 COUNT_ROWS: Final = sql.SQL("SELECT count(*) FROM {} WHERE organization_id = %s")
 EXCEPT_LAST_MAIL: Final = sql.SQL(" AND kind <> 'erased_mail'")  # it holds the last address until it is sent

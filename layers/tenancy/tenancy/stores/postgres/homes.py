@@ -1,0 +1,292 @@
+"""The databases of the platform, and the way of a transaction to the home of its organization.
+
+Reasons: docs/decisions/0083-homes-of-organizations.md.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
+from typing import Final, Protocol
+from uuid import UUID
+
+from tenancy.errors import AwsCallError, DeploymentError, UnavailableError
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.durations import HOME_CACHE_SECONDS, SECRET_CACHE_SECONDS
+from tenancy.rules.homes import CATALOGUE, DatabaseListError, Entry, bucket_of, parse_databases
+from tenancy.stores.postgres.client import Connection, Database, MovedError
+
+FIND_OWNERS: Final = "SELECT organization_id FROM find_catalogue_entries(%s, %s)"
+FIND_HOME: Final = "SELECT database FROM find_home(%s, %s)"
+MAX_HOPS: Final = 2  # a move to a database, and one away from it that ended meanwhile
+MAX_CACHED: Final = 100_000  # organizations
+
+
+class Homes(Protocol):
+    """The databases of the platform as one role: one `Database`, or several as `Databases`.
+
+    It has no transaction without a tenant. The caller must choose a database first: the catalogue, the home of an
+    organization, or each of them.
+    """
+
+    @property
+    def catalogue(self) -> Database:
+        """The first database. It has platform keys and the values that are unique among all organizations."""
+
+    def by_name(self) -> Mapping[str, Database]:
+        """Return all databases by name, the catalogue first."""
+
+    def of(self, organization_id: UUID) -> Database:
+        """Return the home of an organization."""
+
+    def every(self) -> Sequence[Database]:
+        """Return all databases, the catalogue first."""
+
+    def tenant_transaction(
+        self, organization_id: UUID, *, is_snapshot: bool = False, statement_seconds: int | None = None
+    ) -> AbstractContextManager[Connection]:
+        """Run the block in one transaction of the organization, in its home."""
+
+    def look_up_in_homes[Found](
+        self, read: Callable[[Connection], Found], *, ids: Iterable[UUID] = (), values: Iterable[Entry] = ()
+    ) -> Sequence[Found]:
+        """Return the results of *read* in the databases of the organizations *ids* and those that have *values*.
+
+        *read* executes one statement that looks for these organizations and values, and changes nothing.
+        """
+
+
+class UnknownDatabaseError(DeploymentError):
+    """The directory or a move names a database that the functions do not know."""
+
+    def __init__(self, name: str) -> None:
+        """Name the database and the next step."""
+        super().__init__(
+            f"The directory names the database {name!r}, which the secrets of PostgreSQL do not have. Add its line."
+        )
+
+
+class SeveralDatabasesError(DeploymentError):
+    """This part of the platform works with one database only."""
+
+    def __init__(self) -> None:
+        """Name the parameter and the document."""
+        super().__init__(
+            "The secrets of PostgreSQL name several databases, which this part does not support. See docs/scaling.md,"
+            ' "Several databases".'
+        )
+
+
+class Databases:
+    """The databases that a secret names, as one role.
+
+    They are known, and connect, at the first use. The secret is read again every few minutes, and for an unknown name.
+    Without a second database each call goes straight to the only one.
+
+    The home of an organization is looked up in the catalogue and cached. A stale entry does no harm: the database that
+    it names refuses the transaction, and names the database that has the rows.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], str],
+        *,
+        secret: str = "",
+        as_owner: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Route to the databases in the text that *read* returns (`parse_databases`).
+
+        *secret* and *as_owner* are those of each `Database`.
+        """
+        self._read = read
+        self._secret = secret
+        self._as_owner = as_owner
+        self._monotonic = monotonic
+        self._databases: dict[str, Database] = {}
+        self._names_until = 0.0
+        self._homes: dict[UUID, tuple[str, float]] = {}
+
+    @property
+    def catalogue(self) -> Database:
+        """The first database.
+
+        Raises:
+            AwsCallError, UnavailableError: the secret cannot be read.
+            DatabaseListError: it is malformed.
+        """
+        return self.by_name()[CATALOGUE]
+
+    def by_name(self) -> Mapping[str, Database]:
+        """Return all databases by name, the catalogue first."""
+        if not self._databases:
+            self._add_databases()
+        elif self._monotonic() >= self._names_until:
+            with suppress(AwsCallError, UnavailableError, DatabaseListError):  # the known ones go on serving
+                self._add_databases()
+            self._names_until = self._monotonic() + SECRET_CACHE_SECONDS
+        return self._databases
+
+    def every(self) -> Sequence[Database]:
+        """Return all databases, the catalogue first."""
+        return tuple(self.by_name().values())
+
+    def of(self, organization_id: UUID) -> Database:
+        """Return the database that has the organization's rows now, or would have them.
+
+        Raises:
+            UnavailableError: the catalogue or the home is unreachable.
+        """
+        if (only := self._find_only()) is not None:
+            return only
+        with ExitStack() as stack:
+            return self._enter(stack, organization_id)[0]
+
+    def tenant_transaction(
+        self, organization_id: UUID, *, is_snapshot: bool = False, statement_seconds: int | None = None
+    ) -> AbstractContextManager[Connection]:
+        """Run the block in one transaction of the organization, in its home.
+
+        Raises:
+            UnavailableError: the catalogue or the home is unreachable, or the organization is moved again and again.
+            UnboundRoleError, RuntimeError: as for `Database.transaction`.
+        """
+        if (only := self._find_only()) is not None:
+            return only.tenant_transaction(
+                organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds
+            )
+        return self._routed_transaction(organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds)
+
+    def look_up_in_homes[Found](
+        self, read: Callable[[Connection], Found], *, ids: Iterable[UUID] = (), values: Iterable[Entry] = ()
+    ) -> Sequence[Found]:
+        """Return the result of *read* for each of the organizations, in its own transaction.
+
+        A value that is not in the catalogue was stored while there was one database, or is unknown. It is looked for in
+        each database.
+
+        Raises:
+            UnavailableError: the catalogue or a home is unreachable.
+        """
+        if (only := self._find_only()) is not None:
+            return only.look_up_in_homes(read)
+        wanted = list(values)
+        owners = self._find_owners(wanted)
+        found = []
+        for organization_id in dict.fromkeys([*ids, *owners]):
+            with self.tenant_transaction(organization_id) as conn:
+                found.append(read(conn))
+        if len(owners) < len(wanted):
+            found += [database.look_up(read) for database in self.every()]
+        return found
+
+    def close(self) -> None:
+        """Close all connections. The next transactions open new ones."""
+        for database in self._databases.values():
+            database.close()
+
+    @contextmanager
+    def _routed_transaction(
+        self, organization_id: UUID, *, is_snapshot: bool, statement_seconds: int | None
+    ) -> Iterator[Connection]:
+        with ExitStack() as stack:
+            _, conn = self._enter(stack, organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds)
+            yield conn
+
+    def _find_only(self) -> Database | None:
+        """Return the only database, or None if there are several."""
+        databases = self.by_name()
+        return databases[CATALOGUE] if len(databases) == 1 else None
+
+    def _add_databases(self) -> None:
+        for name in parse_databases(self._read()):
+            if name not in self._databases:
+                self._databases[name] = Database(
+                    partial(self._find_url, name), secret=self._secret, as_owner=self._as_owner
+                )
+        self._names_until = self._monotonic() + SECRET_CACHE_SECONDS
+
+    def _find_url(self, name: str) -> str:
+        return parse_databases(self._read())[name]
+
+    def _enter(
+        self,
+        stack: ExitStack,
+        organization_id: UUID,
+        *,
+        is_snapshot: bool = False,
+        statement_seconds: int | None = None,
+    ) -> tuple[Database, Connection]:
+        """Enter a transaction in the home of the organization. A stale entry of the cache gets one retry."""
+        for _ in range(2):
+            name, move_id = self._find_home(organization_id), None
+            for _ in range(MAX_HOPS + 1):
+                database = self._named(name)
+                transaction = database.tenant_transaction(
+                    organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds, move_id=move_id
+                )
+                try:
+                    conn = stack.enter_context(transaction)
+                except MovedError as error:
+                    name, move_id = error.other, error.move_id
+                else:
+                    self._remember(organization_id, name)
+                    return database, conn
+            self._homes.pop(organization_id, None)
+        raise UnavailableError("The organization is being moved.")
+
+    def _find_owners(self, entries: Iterable[Entry]) -> list[UUID]:
+        by_kind: dict[str, list[str]] = {}
+        for kind, value in entries:
+            by_kind.setdefault(kind, []).append(value)
+        found = (self.catalogue.look_up(partial(_find_owners, wanted=wanted)) for wanted in by_kind.items())
+        return [owner for owners in found for owner in owners]
+
+    def _find_home(self, organization_id: UUID) -> str:
+        name, until = self._homes.get(organization_id, ("", 0.0))
+        if name and self._monotonic() < until:
+            return name
+        if organization_id == PLATFORM_LOG:
+            return CATALOGUE
+        values = (organization_id, bucket_of(organization_id))
+        [(home,)] = self.catalogue.look_up(lambda conn: conn.execute(FIND_HOME, values).fetchall())
+        return self._remember(organization_id, home or CATALOGUE)
+
+    def _remember(self, organization_id: UUID, name: str) -> str:
+        if len(self._homes) >= MAX_CACHED:
+            self._homes.clear()
+        self._homes[organization_id] = (name, self._monotonic() + HOME_CACHE_SECONDS)
+        return name
+
+    def _named(self, name: str) -> Database:
+        if name not in self._databases:
+            self._add_databases()
+        if name not in self._databases:
+            raise UnknownDatabaseError(name)
+        return self._databases[name]
+
+
+def only_of(homes: Homes) -> Database:
+    """Return the only database.
+
+    Raises:
+        SeveralDatabasesError: there are several, and the caller works for one.
+    """
+    every = homes.every()
+    if len(every) > 1:
+        raise SeveralDatabasesError
+    return every[0]
+
+
+def _find_owners(conn: Connection, wanted: tuple[str, list[str]]) -> list[UUID]:
+    return [organization_id for (organization_id,) in conn.execute(FIND_OWNERS, wanted)]
+
+
+def group_by_home[Item](
+    homes: Homes, items: Iterable[Item], organization_of: Callable[[Item], UUID]
+) -> Iterable[tuple[Database, list[Item]]]:
+    """Group *items* by the databases of their organizations."""
+    grouped: dict[Database, list[Item]] = {}
+    for item in items:
+        grouped.setdefault(homes.of(organization_of(item)), []).append(item)
+    return grouped.items()

@@ -1,0 +1,1 @@
+"""Homes of organizations: values that are unique among several databases."""

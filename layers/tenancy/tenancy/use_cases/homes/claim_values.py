@@ -1,0 +1,114 @@
+"""Claim values that are unique among the organizations of several databases, before a home stores them.
+
+A crash after the claim leaves an entry without a row in a home. Nobody waits for it: the next claim of the value asks
+the home of the entry's organization, and takes over an entry that is older than any running function.
+
+A value may lack its entry: those that were stored while there was one database. So a claim asks each database, too.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tenancy.errors import DomainTakenError
+from tenancy.rules.durations import VALUE_CLAIM_TIME
+from tenancy.rules.homes import Entry, EntryKind
+from tenancy.rules.keys.api_keys import ApiKey
+from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.platform.catalogue import (
+    delete_entries,
+    find_claim,
+    list_users,
+    list_values,
+    take_entry,
+    upsert_entries,
+)
+
+
+def claim_values(homes: Homes, organization_id: UUID, entries: Sequence[Entry], *, now: datetime) -> Entry | None:
+    """Claim *entries* for the organization, and return one that another organization has, or None.
+
+    With one database nothing is claimed, because the look-up tables of that database refuse a second owner.
+
+    Raises:
+        UnavailableError: a database is unreachable.
+    """
+    if len(homes.every()) == 1:
+        return None
+    with homes.catalogue.transaction() as conn:
+        claimed = upsert_entries(conn, organization_id, entries, now=now)
+    for entry in entries:
+        if entry not in claimed and not _take_over(homes, organization_id, entry, now):
+            return entry
+    return _find_used(homes, organization_id, entries)
+
+
+def claim_key(homes: Homes, organization_id: UUID, key: ApiKey, *, now: datetime) -> None:
+    """Claim a new key for the organization, so that look-ups find it as soon as its home has it.
+
+    Raises:
+        UnavailableError: a database is unreachable. The key does not exist yet.
+    """
+    claim_values(homes, organization_id, [Entry(EntryKind.KEY, key.digest.hex())], now=now)
+
+
+def claim_domain(
+    homes: Homes, organization_id: UUID, kind: EntryKind, domain: str, *, record_name: str, now: datetime
+) -> None:
+    """Claim a domain that the organization is about to prove by the TXT record at *record_name*.
+
+    Raises:
+        DomainTakenError: the domain is proven for another organization.
+        UnavailableError: a database is unreachable. The domain is not proven yet.
+    """
+    if claim_values(homes, organization_id, [Entry(kind, domain)], now=now) is not None:
+        raise DomainTakenError(domain, record_name=record_name)
+
+
+def enter_values(homes: Homes, organization_id: UUID, *, now: datetime) -> None:
+    """Enter all values of an organization into the catalogue. Idempotent.
+
+    While a move is cut over, a value without an entry is found in no database.
+
+    Raises:
+        UnavailableError: a database is unreachable.
+    """
+    with homes.tenant_transaction(organization_id) as conn:
+        entries = list_values(conn, organization_id)
+    if entries:
+        with homes.catalogue.transaction() as conn:
+            upsert_entries(conn, organization_id, entries, now=now)
+
+
+def release_values(homes: Homes, organization_id: UUID) -> None:
+    """Delete the entries of an organization that was not provisioned, or is erased.
+
+    Raises:
+        UnavailableError: the catalogue is unreachable. The entries can be taken over later.
+    """
+    if len(homes.every()) > 1:
+        with homes.catalogue.transaction() as conn:
+            delete_entries(conn, organization_id)
+
+
+def _take_over(homes: Homes, organization_id: UUID, entry: Entry, now: datetime) -> bool:
+    """Take over an entry that no home has, and return whether it was one."""
+    with homes.catalogue.transaction() as conn:
+        claim = find_claim(conn, entry)
+    if claim is None or claim.claimed_at > now - VALUE_CLAIM_TIME:
+        return False
+    with homes.tenant_transaction(claim.organization_id) as conn:
+        if claim.organization_id in list_users(conn, entry):
+            return False
+    with homes.catalogue.transaction() as conn:
+        return take_entry(conn, organization_id, entry, claim, now=now)
+
+
+def _find_used(homes: Homes, organization_id: UUID, entries: Sequence[Entry]) -> Entry | None:
+    """Return one of *entries* that another organization has in any database, or None."""
+    for database in homes.every():
+        with database.transaction() as conn:
+            for entry in entries:
+                if set(list_users(conn, entry)) - {organization_id}:
+                    return entry
+    return None

@@ -1,0 +1,27 @@
+"""Run a schedule once for each database of the platform."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.schedule.failures import collect_failures
+
+
+def run_in_each(databases: Sequence[Database], run: Callable[[Database], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the result of *run* for the only database, or the results for all of them.
+
+    A database that fails does not stop the others.
+
+    Raises:
+        ExceptionGroup: *run* failed for one of several databases. It was called for all.
+    """
+    if len(databases) == 1:
+        return run(databases[0])
+    results: list[Mapping[str, Any]] = []
+    failures: list[Exception] = []
+    for database in databases:
+        with collect_failures(failures):
+            results.append(run(database))
+    if failures:
+        raise ExceptionGroup("A schedule failed for some databases.", failures)
+    return {"databases": results}

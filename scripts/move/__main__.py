@@ -1,0 +1,76 @@
+"""The command line of moves: ``python -m scripts.move organization ID --to NAME --databases FILE``.
+
+docs/operations.md, "Move an organization", has the file and the steps around it.
+"""
+
+import argparse
+import secrets
+import sys
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from scripts.move.databases import Connections, read_databases
+from scripts.move.errors import MoveError
+from scripts.move.organization import complete_moves, move_bucket, move_organization
+
+PASSWORD_BYTES: Final = 32
+FENCE_SECONDS: Final = 5  # statements of functions end after 10 s
+GRACE_SECONDS: Final = 120.0  # longer than a process keeps the directory, and then a request takes
+
+
+def main() -> int:
+    """Run one command, and return 1 after a failure."""
+    arguments = _parse_arguments()
+    try:
+        databases = read_databases(arguments.databases)
+        with Connections(databases, secrets.token_urlsafe(PASSWORD_BYTES)) as connections:
+            _run(connections, arguments)
+    except MoveError as error:
+        print(f"move: {error}", file=sys.stderr)
+        return 1
+    except psycopg.Error as error:
+        print(f"move: PostgreSQL: {str(error).strip()} Run the same command again.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    print(f"move: {line}", flush=True)
+
+
+def _run(connections: Connections, arguments: argparse.Namespace) -> None:
+    fence_seconds: int = getattr(arguments, "fence_seconds", FENCE_SECONDS)
+    if arguments.command == "organization":
+        move_organization(connections, arguments.id, arguments.to, say, fence_seconds=fence_seconds)
+    elif arguments.command == "bucket":
+        grace_seconds: float = arguments.grace_seconds
+        move_bucket(
+            connections, arguments.number, arguments.to, say, fence_seconds=fence_seconds, grace_seconds=grace_seconds
+        )
+    else:
+        complete_moves(connections, say)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m scripts.move", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    organization = commands.add_parser("organization", help="move an organization")
+    organization.add_argument("id", type=UUID, help="the id of the organization")
+    bucket = commands.add_parser("bucket", help="move a bucket: its organizations, and its future ones")
+    bucket.add_argument("number", type=int, help="0 to 1023")
+    bucket.add_argument("--grace-seconds", type=float, default=GRACE_SECONDS, help="how long to look for new ones")
+    complete = commands.add_parser("complete", help="complete or undo interrupted moves")
+    for command in (organization, bucket):
+        command.add_argument("--to", required=True, help="the name of the target database")
+        command.add_argument("--fence-seconds", type=int, default=FENCE_SECONDS, help="the longest time of the fence")
+    for command in (organization, bucket, complete):
+        command.add_argument("--databases", type=Path, required=True, help="a JSON file with the URLs of all databases")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Move an organization, or all organizations of a bucket, to another database."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+from uuid import UUID, uuid4
+
+import psycopg
+
+from scripts.move.access import movers_access, only_run
+from scripts.move.checks import find_source, require_database, require_empty, require_ready
+from scripts.move.cut_over import Move, cut_over
+from scripts.move.databases import Connections
+from scripts.move.errors import MoveError
+from scripts.move.homes import Mark, list_bucket, put_bucket_home, put_mark
+from scripts.move.recovery import finish, recover
+from scripts.move.replication import (
+    await_copy,
+    await_position,
+    create_publication,
+    create_slot,
+    create_subscription,
+    find_position,
+)
+from scripts.move.steps import Step
+from scripts.move.tables import list_tables
+from tenancy.rules.homes import BUCKETS, CATALOGUE
+
+CATCH_UP_SECONDS: Final = 3600.0
+
+type Say = Callable[[str], None]
+
+
+def move_organization(
+    connections: Connections, organization_id: UUID, target: str, say: Say, *, fence_seconds: int
+) -> None:
+    """Move the organization to the database *target*, and complete or undo interrupted moves first.
+
+    Raises:
+        MoveError: the move was refused or stopped. The organization is where it was, unless the message says otherwise.
+    """
+    require_database(connections, target)
+    with only_run(connections), movers_access(connections):
+        completed = recover(connections, say)
+        source = find_source(connections, organization_id)
+        if source == target:
+            if organization_id in completed:
+                return
+            raise MoveError(f'{organization_id} is in "{target}" already.')
+        _move(connections, organization_id, source, target, say, fence_seconds=fence_seconds)
+
+
+def move_bucket(
+    connections: Connections, bucket: int, target: str, say: Say, *, fence_seconds: int, grace_seconds: float
+) -> None:
+    """Let new organizations of *bucket* go to the database *target*, and move all that it has.
+
+    A process that read the directory before may provision one elsewhere for *grace_seconds*. It is moved as well. A run
+    that was interrupted is continued by the same command.
+
+    Raises:
+        MoveError: a move was refused or stopped. Those before it are complete.
+    """
+    if bucket not in range(BUCKETS):
+        raise MoveError(f"Unknown bucket {bucket}. Buckets have the numbers 0 to {BUCKETS - 1}.")
+    require_database(connections, target)
+    with only_run(connections), movers_access(connections):
+        recover(connections, say)
+        for source in connections.databases:
+            if source != target:
+                require_ready(connections, source, target)
+        _pin(connections, bucket, target)
+        say(f'New organizations of bucket {bucket} go to "{target}".')
+        pinned_at = time.monotonic()
+        _move_present(connections, bucket, target, say, fence_seconds=fence_seconds)
+        time.sleep(max(0.0, pinned_at + grace_seconds - time.monotonic()))
+        _move_present(connections, bucket, target, say, fence_seconds=fence_seconds)
+        say(f'Bucket {bucket} is in "{target}".')
+
+
+def complete_moves(connections: Connections, say: Say) -> None:
+    """Complete or undo interrupted moves, and begin none.
+
+    Raises:
+        MoveError: another run is under way, or a database is unreachable.
+    """
+    with only_run(connections), movers_access(connections):
+        recover(connections, say)
+
+
+def _move(
+    connections: Connections, organization_id: UUID, source: str, target: str, say: Say, *, fence_seconds: int
+) -> None:
+    tables = require_ready(connections, source, target)
+    require_empty(connections.mover(target), target, tables, organization_id)
+    say(f'{organization_id}: from "{source}" to "{target}"')
+    move = Move(organization_id=organization_id, source=source, target=target, move_id=uuid4())
+    is_complete = False
+    try:
+        _copy(connections, move, say)
+        cut_over(connections, move, tables, say, fence_seconds=fence_seconds)
+        finish(connections, move, say)
+        is_complete = True
+    finally:
+        if not is_complete:
+            with suppress(MoveError, psycopg.Error):
+                recover(connections, say)
+
+
+def _copy(connections: Connections, move: Move, say: Say) -> None:
+    """Copy the rows, and apply changes until the target is close behind the source."""
+    source, target = connections.mover(move.source), connections.mover(move.target)
+    owner = connections.owner(move.source)
+    say(Step.INCOMING.line)
+    put_mark(
+        target,
+        Mark(organization_id=move.organization_id, state="incoming", other=move.source, move_id=move.move_id),
+    )
+    say(Step.PUBLISH.line)
+    create_publication(owner, move.name, list_tables(owner), move.organization_id)
+    say(Step.SLOT.line)
+    create_slot(source, move.name)
+    say(Step.COPY.line)
+    create_subscription(target, move.name, connections.publisher(move.source))
+    await_copy(target, move.name, say)
+    say(Step.CATCH_UP.line)
+    if not await_position(source, move.name, find_position(source), seconds=CATCH_UP_SECONDS):
+        raise MoveError("The target did not catch up with the source within an hour.")
+
+
+def _pin(connections: Connections, bucket: int, target: str) -> None:
+    """Change the home of *bucket*, and in the same transaction pin its organizations to where they are."""
+    present = [
+        (organization_id, name)
+        for name in connections.databases
+        for organization_id in list_bucket(connections.mover(name), bucket)
+    ]
+    put_bucket_home(connections.mover(CATALOGUE), bucket, target, present)
+
+
+def _move_present(connections: Connections, bucket: int, target: str, say: Say, *, fence_seconds: int) -> None:
+    for source in connections.databases:
+        if source == target:
+            continue
+        _pin(connections, bucket, target)
+        for organization_id in list_bucket(connections.mover(source), bucket):
+            _move(connections, organization_id, source, target, say, fence_seconds=fence_seconds)

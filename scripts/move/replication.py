@@ -1,0 +1,198 @@
+"""Publication, replication slot and subscription of a move. All three have the name of the move."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.errors import LockNotAvailable, ObjectInUse, UndefinedObject
+
+from scripts.move.databases import Connection, Connections
+from scripts.move.errors import MoveError
+from scripts.move.tables import Table
+
+PREFIX: Final = "tenancy_move_"
+POLL_SECONDS: Final = 0.02
+REPORT_SECONDS: Final = 10.0
+MAX_ERRORS: Final = 3  # of the workers. A deadlock is tried again, a table that differs is not worth a second try.
+LOCK_ATTEMPTS: Final = 60
+LOCK_PAUSE_SECONDS: Final = 1.0
+END_SECONDS: Final = 60.0
+
+# A publication waits for VACUUM of a table. Meanwhile migrations wait for it.
+LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '2s'"
+CREATE_PUBLICATION: Final = "CREATE PUBLICATION {name} FOR TABLE {tables} WITH (publish = 'insert, update, delete')"
+PUBLISHED_TABLE: Final = sql.SQL("{table} WHERE ({column} = {organization})")
+DROP_PUBLICATION: Final = "DROP PUBLICATION IF EXISTS {name}"
+LIST_PUBLICATIONS: Final = "SELECT pubname FROM pg_publication WHERE starts_with(pubname, %s) ORDER BY 1"
+CREATE_SLOT: Final = "SELECT pg_create_logical_replication_slot(%s, 'pgoutput')"
+# The slot is made before: on one server, CREATE SUBSCRIPTION would wait for its own transaction. The worker runs as the
+# owner of the subscription: policies bind the owner of the tables. With `synchronous_commit` a position that the target
+# has confirmed is on its disk, as soon as it is applied.
+CREATE_SUBSCRIPTION: Final = """
+    CREATE SUBSCRIPTION {name} CONNECTION {publisher} PUBLICATION {name} WITH (
+        create_slot = false, slot_name = {name}, copy_data = true, run_as_owner = true, synchronous_commit = 'on',
+        disable_on_error = false
+    )
+"""
+# Tables that are not copied yet: the state of a copied one is `r`, ready.
+FIND_COPY: Final = """
+    SELECT count(*) FILTER (WHERE r.srsubstate <> 'r'), count(*),
+           coalesce(
+               (SELECT apply_error_count + sync_error_count FROM pg_stat_subscription_stats WHERE subid = s.oid), 0
+           )
+    FROM pg_subscription AS s JOIN pg_subscription_rel AS r ON r.srsubid = s.oid WHERE s.subname = %s GROUP BY s.oid
+"""
+LIST_SUBSCRIPTIONS: Final = """
+    SELECT subname, format('pg_%%s_sync_', s.oid), '_' || c.system_identifier
+    FROM pg_subscription AS s CROSS JOIN pg_control_system() AS c
+    WHERE starts_with(subname, %s) AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+DISABLE: Final = "ALTER SUBSCRIPTION {name} DISABLE"
+FORGET_SLOT: Final = "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"
+DROP_SUBSCRIPTION: Final = "DROP SUBSCRIPTION {name}"
+# The slot of a move, and those of its workers that copy tables.
+LIST_SLOTS: Final = """
+    SELECT slot_name, active_pid FROM pg_replication_slots AS s
+    WHERE database = current_database() AND (
+        starts_with(slot_name, %s)
+        OR EXISTS (
+            SELECT FROM unnest(%s::text[], %s::text[]) AS sync (start, finish)
+            WHERE starts_with(slot_name, start) AND right(slot_name, length(finish)) = finish
+        )
+    )
+"""
+END_SENDER: Final = "SELECT pg_terminate_backend(%s)"
+DROP_SLOT: Final = "SELECT pg_drop_replication_slot(%s)"
+FIND_POSITION: Final = "SELECT pg_current_wal_insert_lsn()::text"
+HAS_CONFIRMED: Final = """
+    SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s
+"""
+
+
+def name_of(move_id: UUID) -> str:
+    """Return the name of the publication, the slot and the subscription of a move."""
+    return f"{PREFIX}{move_id.hex}"
+
+
+def create_publication(owner: Connection, name: str, tables: Sequence[Table], organization_id: UUID) -> None:
+    """Publish the rows of the organization in all *tables*.
+
+    Raises:
+        MoveError: a long transaction uses a table.
+    """
+    organization = sql.Literal(str(organization_id))
+    published = [
+        PUBLISHED_TABLE.format(
+            table=sql.Identifier(table.name), column=sql.Identifier(table.column), organization=organization
+        )
+        for table in tables
+    ]
+    statement = sql.SQL(CREATE_PUBLICATION).format(name=sql.Identifier(name), tables=sql.SQL(", ").join(published))
+    _with_patience(owner, statement)
+
+
+def drop_publication(owner: Connection, name: str) -> None:
+    """Drop the publication, if it is there."""
+    _with_patience(owner, sql.SQL(DROP_PUBLICATION).format(name=sql.Identifier(name)))
+
+
+def list_publications(conn: Connection) -> list[str]:
+    """Return the publications of moves in the database."""
+    return [name for (name,) in conn.execute(LIST_PUBLICATIONS, (PREFIX,)).fetchall()]
+
+
+def create_slot(source: Connection, name: str) -> None:
+    """Make the slot that keeps the source's WAL from now on. It waits for the transactions that are open."""
+    source.execute(CREATE_SLOT, (name,))
+
+
+def create_subscription(target: Connection, name: str, publisher: str) -> None:
+    """Begin to copy the published rows, and then to apply the changes."""
+    statement = sql.SQL(CREATE_SUBSCRIPTION)
+    target.execute(statement.format(name=sql.Identifier(name), publisher=sql.Literal(publisher)))
+
+
+def await_copy(target: Connection, name: str, say: Callable[[str], None]) -> None:
+    """Wait until all tables are copied.
+
+    Raises:
+        MoveError: the workers fail again and again. The log of the target has the reason.
+    """
+    reported_at = time.monotonic()
+    while True:
+        left, tables, errors = target.execute(FIND_COPY, (name,)).fetchone() or (0, 0, 0)
+        if not left:
+            return
+        if errors >= MAX_ERRORS:
+            raise MoveError(f"The copy failed {errors} times. The log of the target's PostgreSQL has the reason.")
+        if time.monotonic() - reported_at > REPORT_SECONDS:
+            say(f"   {tables - left} of {tables} tables are copied")
+            reported_at = time.monotonic()
+        time.sleep(POLL_SECONDS)
+
+
+def find_position(source: Connection) -> str:
+    """Return the position in the WAL after all that is committed."""
+    [position] = source.execute(FIND_POSITION).fetchone() or ("0/0",)
+    return str(position)
+
+
+def await_position(source: Connection, name: str, position: str, *, seconds: float) -> bool:
+    """Wait until the target has applied and flushed *position*, and tell whether it did within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while source.execute(HAS_CONFIRMED, (position, name)).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS / 4)
+    return True
+
+
+def end_replication(connections: Connections, names: Iterable[str]) -> None:
+    """Drop subscriptions and slots of moves in the databases *names*. Idempotent.
+
+    Slots go before their subscription, which has the names of those of its workers. So a run that is killed in between
+    leaves nothing that the next run does not find.
+    """
+    names = list(names)
+    found: list[tuple[str, str]] = []
+    starts, finishes = [], []
+    for name in names:
+        for subscription, start, finish in connections.mover(name).execute(LIST_SUBSCRIPTIONS, (PREFIX,)).fetchall():
+            connections.mover(name).execute(sql.SQL(DISABLE).format(name=sql.Identifier(subscription)))
+            found.append((name, subscription))
+            starts.append(start)
+            finishes.append(finish)
+    for name in names:
+        _drop_slots(connections.mover(name), starts, finishes)
+    for name, subscription in found:
+        for statement in (FORGET_SLOT, DROP_SUBSCRIPTION):
+            connections.mover(name).execute(sql.SQL(statement).format(name=sql.Identifier(subscription)))
+
+
+def _drop_slots(conn: Connection, starts: Collection[str], finishes: Collection[str]) -> None:
+    deadline = time.monotonic() + END_SECONDS
+    while slots := conn.execute(LIST_SLOTS, (PREFIX, list(starts), list(finishes))).fetchall():
+        if time.monotonic() > deadline:
+            raise MoveError(f"The replication slot {slots[0][0]} is still in use. Run the same command again.")
+        for slot, sender in slots:
+            with suppress(ObjectInUse, UndefinedObject):
+                if sender is None:
+                    conn.execute(DROP_SLOT, (slot,))
+                else:
+                    conn.execute(END_SENDER, (sender,))
+        if any(sender is not None for _, sender in slots):
+            time.sleep(POLL_SECONDS)
+
+
+def _with_patience(owner: Connection, statement: sql.Composed) -> None:
+    for attempt in range(LOCK_ATTEMPTS):
+        if attempt:
+            time.sleep(LOCK_PAUSE_SECONDS)
+        with suppress(LockNotAvailable), owner.transaction():
+            owner.execute(LIMIT_LOCK_WAITS)
+            owner.execute(statement)
+            return
+    raise MoveError("A long transaction uses a table. End it (pg_stat_activity shows it). Run the same command again.")

@@ -1,0 +1,57 @@
+"""Functions are updated and rolled back under traffic, as `make test-upgrade` does with whole releases."""
+
+import io
+import time
+import urllib.request
+import zipfile
+from typing import Any, Final
+
+import pytest
+
+from scripts.upgrade.clients import Clients
+from scripts.upgrade.ledger import read_ledger
+from tests.e2e.conftest import Provision
+from tests.e2e.deployed import Api, Stack
+
+pytestmark = pytest.mark.alone
+
+UPDATED: Final = ("Authorizer", "Ingest", "Load", "Usage")
+ANSWERS: Final = 20  # before and after each step
+
+
+def code_of(functions: Any, name: str) -> bytes:  # noqa: ANN401 - boto3 makes its clients at run time
+    location = functions.get_function(FunctionName=name)["Code"]["Location"]
+    with urllib.request.urlopen(location, timeout=60) as response:
+        return bytes(response.read())
+
+
+def with_another_file(code: bytes) -> bytes:
+    """Return the archive with a file more, as a release with other code."""
+    changed = io.BytesIO(code)
+    with zipfile.ZipFile(changed, "a") as archive:
+        archive.writestr(f"release-{time.time_ns()}.txt", "")
+    return changed.getvalue()
+
+
+def test_update_and_roll_back_disturb_no_client(stack: Stack, api: Api, provision: Provision) -> None:
+    functions = stack.session().client("lambda", endpoint_url=stack.aws_endpoint_url)
+    names = [stack.physical_id(each) for each in UPDATED]
+    deployed = {name: code_of(functions, name) for name in names}
+    owners = [provision(name, "enterprise") for name in ("acme", "globex")]
+
+    with Clients(api.url, owners) as clients:
+        clients.wait_for_answers(ANSWERS)
+        for step, change in (("update", with_another_file), ("roll-back", bytes)):
+            clients.enter(step)
+            for name, code in deployed.items():
+                functions.update_function_code(FunctionName=name, ZipFile=change(code))
+            clients.wait_for_answers(ANSWERS)
+
+    assert clients.answers.faults() == []
+    ledgers = [read_ledger(stack.clickhouse_url, each.id, clients.sent[each.id]) for each in owners]
+    assert [ledger.faults() for ledger in ledgers] == [[], []]
+    stack.invoke("RollUp")
+    for owner, ledger in zip(owners, ledgers, strict=True):
+        used = api.get("/usage", owner.secret_key).document["quotas"]["events"]["used"]
+        counted = sum(row["events"] for row in api.get("/stats?group_by=day", owner.secret_key).document["data"])
+        assert ledger.billing_faults(used=used, counted=counted) == []

@@ -1,0 +1,181 @@
+"""A move takes all rows of an organization to another database, and leaves nothing behind."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from scripts.move.organization import move_bucket, move_organization
+from scripts.move.tables import STAYING, Table, list_tables
+from tenancy.rules.homes import bucket_of
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.signer import Signer
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tests.given import Databases, provision
+from tests.handlers.functions import superuser
+from tests.isolation import role_rules
+from tests.isolation.proof.canaries import Canaries, plant_canaries
+from tests.moves.leftovers import directory_of, homes_of, list_leftovers
+from tests.moves.servers import MAIN, SECOND, THIRD, Conn, Deployment
+from tests.moves.traffic import Organization, Traffic, require_model
+
+FENCE_SECONDS = 30  # a slow machine must not look like a slow comparison
+LIST_COLUMNS = """
+    SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+INSERT_ROWS = """
+    INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+    SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)
+"""
+NEW_TABLE = """
+    CREATE TABLE later_table (
+        organization_id uuid NOT NULL REFERENCES organizations (id), id bigint GENERATED ALWAYS AS IDENTITY,
+        note text, PRIMARY KEY (organization_id, id)
+    );
+    ALTER TABLE later_table OWNER TO tenancy_owner
+"""
+
+
+def move(deployment: Deployment, organization: Organization, target: str) -> list[str]:
+    lines: list[str] = []
+    with deployment.connections() as connections:
+        move_organization(connections, organization.id, target, lines.append, fence_seconds=FENCE_SECONDS)
+    return lines
+
+
+def rows_of(conn: Conn, table: Table, organization_id: UUID) -> list[dict[str, object]]:
+    statement = sql.SQL("SELECT to_jsonb(t) FROM {table} AS t WHERE {column} = %s")
+    found = conn.execute(table.format(statement), (organization_id,)).fetchall()
+    return sorted((row for (row,) in found), key=str)
+
+
+def insert_rows(conn: Conn, rows: Mapping[str, list[dict[str, object]]]) -> None:
+    """Insert rows of another database as they are. Triggers do not run."""
+    with conn.transaction():
+        conn.execute("SET LOCAL session_replication_role = replica")
+        for name, each in rows.items():
+            [(columns,)] = conn.execute(LIST_COLUMNS, (name,)).fetchall()
+            statement = sql.SQL(INSERT_ROWS).format(table=sql.Identifier(name), columns=sql.SQL(columns))
+            conn.execute(statement, (Jsonb(each),))
+
+
+@pytest.mark.parametrize("target", [SECOND, THIRD])
+def test_all_rows_move_and_nothing_is_left(deployment: Deployment, signer: Signer, target: str) -> None:
+    acme, globex = Organization.provision(deployment[MAIN]), Organization.provision(deployment[MAIN])
+    before = homes_of(deployment, acme.id)[MAIN]
+
+    move(deployment, acme, target)
+
+    assert homes_of(deployment, acme.id) == {target: before}
+    assert directory_of(deployment, acme.id) == target
+    assert list(homes_of(deployment, globex.id)) == [MAIN]
+    assert list_leftovers(deployment) == []
+    assert [role_rules.mover_powers(each.superuser) for each in deployment] == [[], [], []]
+    require_model(deployment, acme, target, signer)
+
+
+def test_rows_of_each_table_move(deployment: Deployment, databases: Databases, targets: OutboxTargets) -> None:
+    acme, globex = (provision(databases, targets, name, Tier.GROWTH).organization.id for name in ("acme", "globex"))
+    plant_canaries(databases, Canaries(), [acme, globex])
+    with superuser(databases) as planted:
+        rows = {table.name: rows_of(planted, table, acme) for table in list_tables(planted)}
+    insert_rows(deployment[MAIN].superuser, rows)
+
+    with deployment.connections() as connections:
+        move_organization(connections, acme, SECOND, print, fence_seconds=FENCE_SECONDS)
+
+    tables = list_tables(deployment[SECOND].superuser)
+    assert [table.name for table in tables if not rows[table.name]] == []
+    assert {table.name: rows_of(deployment[SECOND].superuser, table, acme) for table in tables} == rows
+    assert list(homes_of(deployment, acme)) == [SECOND]
+
+
+def test_clients_notice_no_move(deployment: Deployment, signer: Signer) -> None:
+    acme, globex = Organization.provision(deployment[MAIN]), Organization.provision(deployment[MAIN])
+    traffic = Traffic(deployment=deployment, organizations=[acme, globex])
+
+    with traffic.running():
+        for target in (SECOND, THIRD, MAIN, SECOND):
+            move(deployment, acme, target)
+
+    assert traffic.failures == []
+    assert acme.usage
+    require_model(deployment, acme, SECOND, signer)
+    require_model(deployment, globex, MAIN, signer)
+
+
+def test_table_of_a_later_release_moves_by_itself(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[MAIN])
+    for each in deployment:
+        each.superuser.execute(NEW_TABLE)
+    try:
+        deployment[MAIN].superuser.execute(
+            "INSERT INTO later_table (organization_id, note) SELECT %s, 'n' FROM generate_series(1, 5)", (acme.id,)
+        )
+
+        move(deployment, acme, SECOND)
+
+        assert "later_table" in homes_of(deployment, acme.id)[SECOND]
+        [(number,)] = deployment[SECOND].superuser.execute(
+            "INSERT INTO later_table (organization_id, note) VALUES (%s, 'new') RETURNING id", (acme.id,)
+        )
+        assert number == 6
+    finally:
+        for each in deployment:
+            each.superuser.execute("DROP TABLE later_table")
+
+
+def test_each_table_of_organizations_moves_or_has_a_reason(deployment: Deployment) -> None:
+    statement = "SELECT table_name FROM information_schema.columns WHERE column_name = 'organization_id'"
+    with_organization = {name for (name,) in deployment[MAIN].superuser.execute(statement)}
+
+    moved = {table.name for table in list_tables(deployment[MAIN].superuser)}
+
+    assert moved == with_organization - STAYING.keys() | {"organizations"}
+    assert STAYING.keys() <= with_organization
+
+
+def test_sequences_of_the_target_go_on_after_the_moved_rows(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[MAIN])
+    deployment[MAIN].superuser.execute("SELECT setval('outbox_id_seq', 1000000)")
+    acme.write(deployment[MAIN].platform, with_key=False)
+
+    move(deployment, acme, SECOND)
+    acme.write(deployment[SECOND].platform, with_key=False)
+
+    [(highest, rows)] = deployment[SECOND].superuser.execute(
+        "SELECT max(id), count(DISTINCT id) FROM outbox WHERE organization_id = %s", (acme.id,)
+    )
+    assert highest > 1_000_001
+    assert rows == acme.entries + 2
+
+
+def test_stale_directory_leads_to_the_home_in_one_step(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[MAIN])
+
+    for target in (SECOND, THIRD):
+        move(deployment, acme, target)
+
+    for stale in (MAIN, SECOND, THIRD):
+        acme.home = stale
+        with acme.routed(deployment, "functions").tenant_transaction(acme.id) as conn:
+            assert conn.execute("SELECT count(*) FROM users").fetchone() == (1,)
+
+
+def test_bucket_moves_with_its_present_and_future_organizations(deployment: Deployment) -> None:
+    acme, globex = Organization.provision(deployment[MAIN]), Organization.provision(deployment[SECOND])
+    bucket = bucket_of(acme.id)
+
+    with deployment.connections() as connections:
+        move_bucket(connections, bucket, THIRD, print, fence_seconds=FENCE_SECONDS, grace_seconds=0)
+
+    assert list(homes_of(deployment, acme.id)) == [THIRD]
+    assert list(homes_of(deployment, globex.id)) == [SECOND]
+    homes = deployment[MAIN].superuser.execute("SELECT database FROM bucket_homes WHERE bucket = %s", (bucket,))
+    assert homes.fetchall() == [(THIRD,)]
+    pins = deployment[MAIN].superuser.execute("SELECT FROM organization_homes WHERE organization_id = %s", (acme.id,))
+    assert pins.fetchall() == []
+    assert list_leftovers(deployment) == []

@@ -1,0 +1,71 @@
+"""Organizations move between three databases in random order, under traffic, and some runs are killed.
+
+In the end all that they stored is in their homes, once.
+"""
+
+import os
+import random
+from contextlib import suppress
+
+from scripts.move.errors import MoveError
+from scripts.move.organization import move_organization
+from scripts.move.steps import Step
+from tenancy.stores.aws.signer import Signer
+from tests.moves.leftovers import directory_of, homes_of, list_leftovers
+from tests.moves.runs import run_killed
+from tests.moves.servers import MAIN, SECOND, THIRD, Deployment
+from tests.moves.traffic import Organization, Traffic, require_model
+
+MOVES = "TEST_MOVES"  # how many moves: more take longer
+SEED = "TEST_MOVES_SEED"
+FENCE_SECONDS = 30
+KILLED_SHARE = 0.3
+
+
+def test_random_moves_keep_what_a_model_has(deployment: Deployment, signer: Signer) -> None:
+    seed = os.environ.get(SEED) or str(random.randrange(1_000_000))
+    print(f"{SEED}={seed}")  # noqa: T201 - pytest shows it if the test fails
+    chance = random.Random(seed)
+    organizations = [Organization.provision(deployment[name]) for name in (MAIN, MAIN, SECOND, THIRD)]
+    for each in organizations:
+        put_home(deployment, each)
+    homes = {each.id: each.home for each in organizations}
+    traffic = Traffic(deployment=deployment, organizations=organizations)
+
+    with traffic.running():
+        for _ in range(int(os.environ.get(MOVES, "8"))):
+            each = chance.choice(organizations)
+            target = chance.choice(sorted({MAIN, SECOND, THIRD} - {homes[each.id]}))
+            if chance.random() < KILLED_SHARE:
+                run_killed(deployment, f"step:{chance.choice(list(Step)).value[0]}", each.id, target)
+                each, target = chance.choice([(each, target), (chance.choice(organizations), target)])
+            move(deployment, each, target)
+            homes = {every.id: home_of(deployment, every) for every in organizations}
+            assert homes[each.id] == target
+
+    assert traffic.failures == []
+    assert all(each.usage for each in organizations)
+    assert list_leftovers(deployment) == []
+    for each in organizations:
+        assert directory_of(deployment, each.id) == homes[each.id]
+        require_model(deployment, each, homes[each.id], signer)
+
+
+def move(deployment: Deployment, organization: Organization, target: str) -> None:
+    """Move the organization, unless the run finds that an earlier one has moved it there."""
+    with deployment.connections() as connections, suppress(MoveError):
+        move_organization(connections, organization.id, target, print, fence_seconds=FENCE_SECONDS)
+
+
+def home_of(deployment: Deployment, organization: Organization) -> str:
+    [home] = homes_of(deployment, organization.id)
+    return home
+
+
+def put_home(deployment: Deployment, organization: Organization) -> None:
+    """Write the directory, as provisioning does where the bucket has another home."""
+    if organization.home != MAIN:
+        deployment[MAIN].superuser.execute(
+            "INSERT INTO organization_homes (organization_id, database) VALUES (%s, %s)",
+            (organization.id, organization.home),
+        )
