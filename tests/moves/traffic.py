@@ -19,7 +19,7 @@ from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.homes import Databases, Homes
+from tenancy.stores.postgres.homes import Homes, RoutedDatabases
 from tenancy.stores.postgres.organizations import has_organization
 from tenancy.stores.postgres.platform.lookups import find_key_holder
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
@@ -41,14 +41,14 @@ NUMBERS = count()
 class Client:
     """The databases as one process uses them: each role with the directory that it has read."""
 
-    functions: Databases
-    platform: Databases
+    functions: RoutedDatabases
+    platform: RoutedDatabases
 
     @classmethod
     def of(cls, deployment: Deployment) -> Self:
         return cls(
-            functions=Databases(lambda: lines_of({each.name: each.functions for each in deployment})),
-            platform=Databases(lambda: lines_of({each.name: each.platform for each in deployment})),
+            functions=RoutedDatabases(lambda: lines_of({each.name: each.functions for each in deployment})),
+            platform=RoutedDatabases(lambda: lines_of({each.name: each.platform for each in deployment})),
         )
 
     def finds(self, key: ApiKey) -> bool:
