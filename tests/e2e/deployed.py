@@ -49,7 +49,8 @@ class Stack:
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """Return the client of a service of AWS."""
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.region)
-        return session.client(service, endpoint_url=self.aws_endpoint_url)
+        make: Any = session.client
+        return make(service, endpoint_url=self.aws_endpoint_url)
 
     @cache  # noqa: B019
     def physical_id(self, logical_id: str) -> str:
