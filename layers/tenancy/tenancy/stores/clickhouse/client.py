@@ -191,8 +191,8 @@ class TenantReader:
     def estimate_rows(self, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
         """Return how many rows *statement* would read, as the indexes of its tables tell.
 
-        A LIMIT does not change the estimate. ClickHouse tells nothing of a shard on another server. There it counts up
-        to `MOST_COUNTED_ROWS` rows, and the result is at most 1 more. So *statement* has no LIMIT.
+        *statement* has no LIMIT. ClickHouse tells nothing of a shard on another server. Then the reader counts up to
+        `MOST_COUNTED_ROWS` rows, and the result is at most 1 more.
 
         Raises:
             ValueError, UnavailableError: as `query`.
