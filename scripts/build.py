@@ -34,6 +34,7 @@ REQUIREMENTS = {
     Path("layers/saml/requirements.txt"): ("--only-group", "saml"),
 }
 INPUTS = ("template.yaml", "stacks", "uv.lock", "functions", "layers", "scripts/build.py", "scripts/template.py")
+RELEASE = re.compile(r"(?m)^( +RELEASE: ).*$")
 ARCHITECTURE = re.compile(r"(?m)(^  Architecture:\n(?:    .*\n)*?    Default: )\w+$")
 EXPORT = (
     *("export", "--frozen", "--no-cache"),
@@ -147,11 +148,22 @@ def set_default_architecture(template: Path, architecture: str) -> None:
     template.write_text(text, encoding="utf-8")
 
 
+def set_release(template: Path, release: str) -> None:
+    """Write *release* into the variable RELEASE of all functions in the built *template*.
+
+    SAM publishes new versions of functions only if the template differs from that of the last deploy. The values of
+    parameters are not in it (https://github.com/aws/serverless-application-model/issues/3820).
+    """
+    text = template.read_text(encoding="utf-8")
+    template.write_text(RELEASE.sub(rf'\g<1>"{release}"', text), encoding="utf-8")
+
+
 def write_start_api_template(target: Path) -> None:
-    """Write start-api.yaml for ``sam local start-api``: the built template without OPTIONS.
+    """Write start-api.yaml for ``sam local start-api``: the built template without OPTIONS and without aliases.
 
     SAM CLI merges the methods of a path and may drop its authorizer because OPTIONS has none
-    (https://github.com/aws/aws-sam-cli/issues/9165). Use the built template once that is mended.
+    (https://github.com/aws/aws-sam-cli/issues/9165). It drops an authorizer that is the alias of a function. Use the
+    built template once both are mended.
     """
     template = read_template(target / "template.yaml")
     for resource in template["Resources"].values():
@@ -159,6 +171,11 @@ def write_start_api_template(target: Path) -> None:
         preflights = [name for name, event in events.items() if event.get("Properties", {}).get("Method") == "OPTIONS"]
         for name in preflights:
             del events[name]
+        for authorizer in resource.get("Properties", {}).get("Auth", {}).get("Authorizers", {}).values():
+            if "Ref" in authorizer["FunctionArn"]:
+                authorizer["FunctionArn"] = {
+                    "Fn::GetAtt": [authorizer["FunctionArn"]["Ref"].removesuffix(".Alias"), "Arn"]
+                }
     (target / "start-api.yaml").write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
 
 

@@ -57,8 +57,10 @@ def caller_of(function: str, values: Mapping[str, str]) -> Caller:
         value = values.get(variable, "")
         is_path = value.startswith(("http:", "https:"))
         name = value.rpartition("/")[2] if is_path else value.rpartition(":")[2] if value.startswith("arn:") else value
+        if logical.endswith(".Alias"):  # `arn:aws:lambda:<region>:<account>:function:<name>:live`
+            name = value.removesuffix(":live").rpartition(":")[2]
         if name and not name.isdigit():  # not a number of seconds
-            names[name] = logical
+            names[name] = logical.removesuffix(".Alias")
     return Caller(function=function, names=dict(sorted(names.items(), key=lambda item: -len(item[0]))))
 
 

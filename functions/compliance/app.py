@@ -20,7 +20,6 @@ from tenancy.gateway.resolver import api
 from tenancy.gateway.rights import for_operators
 from tenancy.rules.durations import DEPLOYED_SETTINGS_READ_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.postgres.homes import only_of
 from tenancy.use_cases.compliance.report_platform import report_platform
 from tenancy.wiring import Wiring
 
@@ -52,7 +51,7 @@ def report(query: Annotated[ReportQuery, Query()]) -> Response[str]:
     """Return the compliance report of the platform for the operator, as JSON or as a page."""
     started_at, now = time.monotonic(), datetime.now(UTC)
     found = report_platform(
-        only_of(platform_db),
+        platform_db,
         deployment,
         query.period(now.date()),
         now=now,

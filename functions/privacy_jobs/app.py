@@ -15,8 +15,7 @@ from tenancy.rules.durations import (
     SCHEDULED_QUERY_TIMEOUT_SECONDS,
 )
 from tenancy.settings import Settings
-from tenancy.stores.postgres.client import Database
-from tenancy.use_cases.schedule.each_database import run_in_each
+from tenancy.use_cases.schedule.each_database import OneDatabase, run_in_each
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_privacy_jobs
 from tenancy.wiring import Wiring
 
@@ -44,7 +43,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     return dict(run_in_each(platform_db.every(), run_jobs))
 
 
-def run_jobs(database: Database) -> dict[str, Any]:
+def run_jobs(database: OneDatabase) -> dict[str, Any]:
     """Run the jobs of one database that are due, in its share of the time.
 
     Raises:

@@ -27,8 +27,7 @@ from tenancy.rules.durations import (
     SCHEDULED_QUERY_TIMEOUT_SECONDS,
 )
 from tenancy.settings import Settings
-from tenancy.stores.postgres.client import Database
-from tenancy.use_cases.schedule.each_database import run_in_each
+from tenancy.use_cases.schedule.each_database import OneDatabase, run_in_each
 from tenancy.use_cases.schedule.hourly import HourlyStores, run_hourly
 from tenancy.use_cases.schedule.notice_rotations import RotationNotices
 from tenancy.use_cases.schedule.roll_up import RollUp
@@ -57,7 +56,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     return dict(run_in_each(platform_db.every(), roll_up_database))
 
 
-def roll_up_database(database: Database) -> dict[str, Any]:
+def roll_up_database(database: OneDatabase) -> dict[str, Any]:
     """Roll up for the organizations of one database, in its share of the time."""
     ends_at = time.monotonic() + DOMAIN_CHECKS_START_SECONDS / len(platform_db.every())
     run = run_hourly(

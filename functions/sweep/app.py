@@ -19,9 +19,8 @@ from tenancy.gateway.metrics import (
 )
 from tenancy.rules.durations import SWEEP_REDIS_TIMEOUT_SECONDS, SWEEP_WORK_TIME_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets
-from tenancy.use_cases.schedule.each_database import run_in_each
+from tenancy.use_cases.schedule.each_database import OneDatabase, run_in_each
 from tenancy.use_cases.schedule.sweep import SweepRun, sweep
 from tenancy.wiring import Wiring
 
@@ -62,7 +61,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     return dict(run_in_each(platform_db.every(), sweep_database))
 
 
-def sweep_database(database: Database) -> dict[str, Any]:
+def sweep_database(database: OneDatabase) -> dict[str, Any]:
     """Sweep one database in its share of the time."""
     started_at = time.monotonic()
     work_seconds = SWEEP_WORK_TIME_SECONDS / len(platform_db.every())

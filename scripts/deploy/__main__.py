@@ -12,15 +12,18 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.build import build
+from scripts.build import build, set_release
 from scripts.deploy.account import find_account_problems
 from scripts.deploy.conditions import Decisions
 from scripts.deploy.costs import Prices, Resource, cost_month, list_resources
+from scripts.deploy.old_versions import delete_old_versions
 from scripts.deploy.questions import STAGE_NAME, Read, Say, ask_section
 from scripts.deploy.transform import transform
 from scripts.template import read_template
@@ -60,8 +63,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 0
     if problems := list(find_account_problems(boto3.client("lambda", region_name=settings["region"]), parameters)):
         return _fail(problems)
-    build(root, BUILD, ARCHITECTURE)
-    return _deploy(chosen.stage, root)
+    return _release(chosen.stage, root, settings)
 
 
 def add_stage(
@@ -101,7 +103,9 @@ def describe(
 ) -> Iterator[str]:
     """Yield the lines with the resources of a deploy and their costs."""
     prices = Prices()
-    resources = list(list_resources(root, transform(template, region=settings["region"]), parameters))
+    resources = list(
+        list_resources(root, transform(template, region=settings["region"], parameters=parameters), parameters)
+    )
     yield f"deploy: stack {settings['stack_name']} in {settings['region']}: {len(resources)} resources"
     yield from (f"  {number:>3} {kind}" for kind, number in _largest(resources))
     yield ""
@@ -116,6 +120,19 @@ def describe(
 def _largest(resources: Sequence[Resource]) -> list[tuple[str, int]]:
     """Return the types of the resources with their numbers, in order of their names."""
     return sorted(Counter(resource.kind for resource in resources).items())
+
+
+def _release(stage: str, root: Path, settings: Mapping[str, str]) -> int:
+    """Build and deploy, and then delete old versions. A failure to delete them is no failure of the deploy."""
+    build(root, BUILD, ARCHITECTURE)
+    set_release(root / BUILD / "template.yaml", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    status = _deploy(stage, root)
+    if status == 0:
+        try:
+            delete_old_versions(settings["stack_name"], settings["region"])
+        except (BotoCoreError, ClientError) as error:
+            print(f"deploy: the stack is deployed. Old versions were not deleted: {error}", file=sys.stderr)
+    return status
 
 
 def _deploy(stage: str, root: Path) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from types import MappingProxyType
 from typing import Any, Final
 
 import boto3
@@ -13,15 +14,20 @@ UPLOADED: Final = ("CodeUri", "ContentUri", "DefinitionUri")
 PLACE: Final = "s3://bucket/key"
 
 
-def transform(template: Mapping[str, Any], *, region: str) -> dict[str, Any]:
-    """Return *template* without SAM's types."""
+def transform(
+    template: Mapping[str, Any], *, region: str, parameters: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return *template* without SAM's types, as these *parameters* make it.
+
+    SAM reads the parameters of gradual deployments. CloudFormation itself decides all conditions later.
+    """
     copied = deepcopy(dict(template))
     for resource in copied["Resources"].values():
         for name in UPLOADED:
             if name in resource.get("Properties", {}):
                 resource["Properties"][name] = PLACE
-    defaults = {name: parameter["Default"] for name, parameter in copied["Parameters"].items()}
+    values = {name: parameter["Default"] for name, parameter in copied["Parameters"].items()} | dict(parameters)
     made: dict[str, Any] = Translator(None, Parser(), boto_session=boto3.Session(region_name=region)).translate(
-        copied, defaults
+        copied, values
     )
     return made

@@ -18,7 +18,7 @@ from scripts.move.organization import complete_moves, move_bucket, move_organiza
 
 PASSWORD_BYTES: Final = 32
 FENCE_SECONDS: Final = 5  # statements of functions end after 10 s
-GRACE_SECONDS: Final = 120.0  # longer than a process keeps the directory, and then a request takes
+GRACE_SECONDS: Final = 60.0  # longer than a request that provisions an organization
 
 
 def main() -> int:

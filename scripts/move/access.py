@@ -1,12 +1,13 @@
 """The rights of `tenancy_mover`, for the time of one run.
 
-Outside of a run the role has no password, may not log in, and has no right on any table. A run that was killed leaves a
-password that nobody has. The next run replaces it, and takes it away at its end.
+Outside of a run the role has no password, may not log in, and has no right on any table. A run that was killed leaves
+its password, which ends after a day. The next run replaces it, and takes it away at its end.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psycopg
@@ -31,10 +32,19 @@ ROLE_MISSING: Final = (
     'The role tenancy_mover is missing in "{name}" or lacks {power}. Make it as docs/operations.md says ("Move an'
     ' organization").'
 )
-LOG_IN: Final = "ALTER ROLE tenancy_mover LOGIN PASSWORD {verifier}"
-LOG_OUT: Final = "ALTER ROLE tenancy_mover NOLOGIN PASSWORD NULL"
+LOG_IN: Final = "ALTER ROLE tenancy_mover LOGIN PASSWORD {verifier} VALID UNTIL {end}"
+LOG_OUT: Final = "ALTER ROLE tenancy_mover NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'"
+LONGEST_RUN: Final = timedelta(days=1)
 VERIFIER: Final = b"scram-sha-256"
-DIRECTORY: Final = ("bucket_homes", "organization_homes")
+OTHER_TABLES: Final = (
+    "bucket_homes",
+    "catalogue_entries",
+    "leases",
+    "moved_organizations",
+    "organization_homes",
+    "provisioning_requests",
+    "roll_ups",
+)
 GRANT_TABLES: Final = "GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO tenancy_mover"
 GRANT_SEQUENCES: Final = "GRANT SELECT, UPDATE ON SEQUENCE {sequences} TO tenancy_mover"
 GRANT_REST: Final = (
@@ -55,6 +65,12 @@ END_SESSIONS: Final = """
 RUN_LOCK: Final = 7236837202  # an advisory lock of the catalogue
 LOCK_RUN: Final = "SELECT pg_try_advisory_lock(%s)"
 UNLOCK_RUN: Final = "SELECT pg_advisory_unlock(%s)"
+HAS_LOCK: Final = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
+          AND (classid::bigint << 32) + objid::bigint = %s
+    )
+"""
 LOCK_SECONDS: Final = 3.0  # PostgreSQL notices the death of a run that was killed
 
 
@@ -77,6 +93,16 @@ def only_run(connections: Connections) -> Iterator[None]:
             owner.execute(UNLOCK_RUN, (RUN_LOCK,))
 
 
+def require_only_run(connections: Connections) -> None:
+    """Check that this run still has its lock, which ends with its connection.
+
+    Raises:
+        MoveError: it has lost the lock, so another run may be under way.
+    """
+    if connections.owner(CATALOGUE).execute(HAS_LOCK, (RUN_LOCK,)).fetchone() != (True,):
+        raise MoveError("The connection to the catalogue was lost. Run the same command again.")
+
+
 @contextmanager
 def movers_access(connections: Connections) -> Iterator[None]:
     """Let `tenancy_mover` log in to all databases in the block, with its rights.
@@ -93,9 +119,10 @@ def movers_access(connections: Connections) -> Iterator[None]:
             connections.mover(name).execute(END_SESSIONS)
         yield
     finally:
-        for name in connections.databases:
-            with suppress(MoveError, psycopg.Error):
-                _revoke(connections, name)
+        left = [name for name in connections.databases if not _is_revoked(connections, name)]
+    if left:
+        names = ", ".join(left)
+        raise MoveError(f"tenancy_mover may still log in to: {names}. Run: python -m scripts.move complete")
 
 
 def _require_role(conn: Connection, name: str) -> None:
@@ -109,20 +136,25 @@ def _require_role(conn: Connection, name: str) -> None:
 def _grant(connections: Connections, name: str) -> None:
     administrator, owner = connections.administrator(name), connections.owner(name)
     password, role = connections.password.encode(), MOVER.encode()
+    end = (datetime.now(UTC) + LONGEST_RUN).isoformat()
     verifier = administrator.pgconn.encrypt_password(password, role, VERIFIER).decode()
-    administrator.execute(sql.SQL(LOG_IN).format(verifier=sql.Literal(verifier)))
+    administrator.execute(sql.SQL(LOG_IN).format(verifier=sql.Literal(verifier), end=sql.Literal(end)))
     tables = list_tables(owner)
-    names = [*(table.name for table in tables), "moved_organizations", *DIRECTORY]
+    names = [*(table.name for table in tables), *OTHER_TABLES]
     owner.execute(sql.SQL(GRANT_TABLES).format(tables=_identifiers(names)))
     if sequences := list_sequences(owner, tables):
         owner.execute(sql.SQL(GRANT_SEQUENCES).format(sequences=_identifiers([each[2] for each in sequences])))
     owner.execute(sql.SQL(GRANT_REST).format(database=sql.Identifier(owner.info.dbname)))
 
 
-def _revoke(connections: Connections, name: str) -> None:
-    owner = connections.owner(name)
-    connections.administrator(name).execute(LOG_OUT)
-    owner.execute(sql.SQL(REVOKE).format(database=sql.Identifier(owner.info.dbname)))
+def _is_revoked(connections: Connections, name: str) -> bool:
+    """Take log-in and rights away, and return whether that was possible."""
+    with suppress(MoveError, psycopg.Error):
+        owner = connections.owner(name)
+        connections.administrator(name).execute(LOG_OUT)
+        owner.execute(sql.SQL(REVOKE).format(database=sql.Identifier(owner.info.dbname)))
+        return True
+    return False
 
 
 def _identifiers(names: list[str]) -> sql.Composed:

@@ -15,6 +15,11 @@ FIND_SLOTS: Final = """
     SELECT current_setting('wal_level'),
            current_setting('max_replication_slots')::integer - (SELECT count(*) FROM pg_replication_slots)
 """
+FIND_WORKERS: Final = """
+    SELECT current_setting('max_logical_replication_workers')::integer
+           - (SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL)
+"""
+NEEDED_WORKERS: Final = 2  # one applies changes, and one or more copy tables
 NEEDED_SLOTS: Final = 3  # of the move, and of two workers that copy tables at the same time
 
 
@@ -60,6 +65,12 @@ def require_ready(connections: Connections, source: str, target: str) -> list[Ta
     }:
         raise MoveError(f'The tables of "{source}" and "{target}" differ. Deploy, so that both are equal.')
     _require_replication(connections.owner(source), source, tables)
+    [(free_workers,)] = connections.owner(target).execute(FIND_WORKERS).fetchall()
+    if free_workers < NEEDED_WORKERS:
+        raise MoveError(
+            f'"{target}" has {free_workers} free workers of logical replication, and a move needs {NEEDED_WORKERS}.'
+            " Raise max_logical_replication_workers."
+        )
     return tables
 
 

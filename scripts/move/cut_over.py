@@ -2,32 +2,41 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+import psycopg
 from psycopg import sql
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
+from scripts.move.access import require_only_run
 from scripts.move.comparison import require_equal_rows
 from scripts.move.databases import Connection, Connections
 from scripts.move.errors import MoveError
 from scripts.move.homes import Mark, put_mark
 from scripts.move.replication import await_position, end_replication, find_position, name_of
 from scripts.move.steps import Step
-from scripts.move.tables import Table, list_sequences
-from tenancy.rules.homes import PLATFORM_FENCE, fence_key
+from scripts.move.tables import Table, list_sequences, list_tables
+from scripts.move.unique_values import enter_values
+from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, fence_key
 
 # While the mover waits for the fence, later transactions wait behind it. So it gives up soon, and earlier than
 # PostgreSQL looks for a deadlock (1 s), which could end the other transaction.
 LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '500ms'"
 # If the mover stops while it holds the fence, PostgreSQL ends its transaction.
 LIMIT_FENCE: Final = "SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {limit}"
+LIMIT_TARGET: Final = "SET statement_timeout = {limit}"
+TOO_LONG: Final = "The fence was closed for more than {seconds} s. Give it more: --fence-seconds"
 CLOSE_FENCE: Final = "SELECT pg_advisory_xact_lock(%s)"
-ATTEMPTS: Final = 600
-PAUSE_SECONDS: Final = 1.0
+SHARE_FENCE: Final = "SELECT pg_advisory_xact_lock_shared(%s)"
+ATTEMPTS: Final = 60
+LAGS: Final = 5
+MAX_PAUSE_SECONDS: Final = 15.0
+CATCH_UP_SECONDS: Final = 3600.0
 FIND_MAX: Final = sql.SQL("SELECT max({number}) FROM {table} WHERE organization_id = %s")
-FIND_LAST: Final = sql.SQL("SELECT last_value FROM {sequence}")
+FIND_LAST: Final = sql.SQL("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {sequence}")
 # Until the commit nobody inserts, so nobody takes a value of the sequence.
 LOCK_TABLE: Final = sql.SQL("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 ADVANCE: Final = sql.SQL("SELECT setval({name}, greatest(last_value, %s)) FROM {sequence}")
@@ -58,19 +67,56 @@ def cut_over(
     """Close the fence, and commit the move once the target has all rows.
 
     Raises:
-        MoveError: the fence is taken all the time, the target is too slow, or its rows differ.
+        MoveError: the fence is taken all the time, the target is too slow, or its rows or its schema differ.
+    """
+    target = connections.mover(move.target)
+    target.execute(sql.SQL(LIMIT_TARGET).format(limit=sql.Literal(fence_seconds * 1000)))
+    try:
+        closed_at = _try_again(connections, move, tables, say, fence_seconds=fence_seconds)
+    except QueryCanceled as error:
+        raise MoveError(TOO_LONG.format(seconds=fence_seconds)) from error
+    finally:
+        with suppress(psycopg.Error):
+            target.execute(sql.SQL(LIMIT_TARGET).format(limit=sql.Literal(0)))
+    say(f"   the fence was closed for {time.monotonic() - closed_at:.2f} s")
+
+
+def _try_again(
+    connections: Connections, move: Move, tables: Sequence[Table], say: Callable[[str], None], *, fence_seconds: int
+) -> float:
+    """Cut over as soon as the fence is free, and return when it was closed."""
+    source, lags = connections.owner(move.source), 0
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(min(1.5**attempt / 2, MAX_PAUSE_SECONDS))
+        try:
+            return _cut_over(connections, move, tables, say, fence_seconds=fence_seconds)
+        except LockNotAvailable:
+            continue
+        except _LaggingError:
+            lags += 1
+            if lags == LAGS or not await_position(source, move.name, find_position(source), seconds=CATCH_UP_SECONDS):
+                raise MoveError("The target is too slow to catch up with the source inside the fence.") from None
+    raise MoveError(
+        "A long transaction holds the fence. End it (pg_stat_activity shows it). Run the same command again."
+    )
+
+
+def await_fence(source: Connection, organization_id: UUID) -> None:
+    """Wait until no cut-over of the organization is under way. Its commit may outlive the process that sent it.
+
+    Raises:
+        MoveError: it does not end.
     """
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(PAUSE_SECONDS)
-        try:
-            closed_at = _cut_over(connections, move, tables, say, fence_seconds=fence_seconds)
-        except (LockNotAvailable, _LaggingError):
-            continue
-        say(f"   the fence was closed for {time.monotonic() - closed_at:.2f} s")
-        return
+            time.sleep(1)
+        with suppress(LockNotAvailable), source.transaction():
+            source.execute(LIMIT_LOCK_WAITS)
+            source.execute(SHARE_FENCE, (fence_key(organization_id),))
+            return
     raise MoveError(
-        "A long transaction holds the fence. End it (pg_stat_activity shows it). Run the same command again."
+        "The cut-over of an earlier run does not end (pg_stat_activity shows it). Run the same command again."
     )
 
 
@@ -85,21 +131,39 @@ def _cut_over(
         for key in (PLATFORM_FENCE, fence_key(move.organization_id)):
             source.execute(CLOSE_FENCE, (key,))
         closed_at = time.monotonic()
-        if not await_position(source, move.name, find_position(source), seconds=fence_seconds / 2):
+        deadline = closed_at + fence_seconds
+        position = find_position(connections.owner(move.source))
+        if not await_position(source, move.name, position, seconds=fence_seconds / 2):
             raise _LaggingError
         say(Step.COMPARE.line)
+        _require_equal_schemas(connections, move, tables)
         rows = require_equal_rows(source, target, tables, move.organization_id)
         say(f"   {rows} rows are equal")
-        if time.monotonic() - closed_at > fence_seconds:
-            raise MoveError(f"The comparison took more than {fence_seconds} s. Give it more: --fence-seconds")
+        _require_time(deadline, fence_seconds)
         say(Step.SEQUENCES.line)
         _advance_sequences(target, tables, move.organization_id)
+        _require_time(deadline, fence_seconds)
         say(Step.END_REPLICATION.line)
-        end_replication(connections, [move.source, move.target])
+        end_replication(connections, [move.source, move.target], seconds=deadline - time.monotonic())
+        enter_values(source, connections.mover(CATALOGUE), move.organization_id)
+        _require_time(deadline, fence_seconds)
+        require_only_run(connections)
         say(Step.COMMIT.line)
         moved = Mark(organization_id=move.organization_id, state="moved", other=move.target, move_id=move.move_id)
         put_mark(source, moved)
     return closed_at
+
+
+def _require_equal_schemas(connections: Connections, move: Move, tables: Sequence[Table]) -> None:
+    """Check that no migration has run since the copy began. None runs while the fence of the platform is closed."""
+    for name in (move.source, move.target):
+        if set(list_tables(connections.mover(name))) != set(tables):
+            raise MoveError(f'The tables of "{name}" changed during the copy. Run the same command again.')
+
+
+def _require_time(deadline: float, fence_seconds: int) -> None:
+    if time.monotonic() > deadline:
+        raise MoveError(TOO_LONG.format(seconds=fence_seconds))
 
 
 def _advance_sequences(target: Connection, tables: Sequence[Table], organization_id: UUID) -> None:

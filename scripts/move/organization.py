@@ -1,7 +1,7 @@
 """Move an organization, or all organizations of a bucket, to another database."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import UUID, uuid4
@@ -24,10 +24,12 @@ from scripts.move.replication import (
     find_position,
 )
 from scripts.move.steps import Step
-from scripts.move.tables import list_tables
+from scripts.move.tables import Table
+from scripts.move.unique_values import enter_values
 from tenancy.rules.homes import BUCKETS, CATALOGUE
 
 CATCH_UP_SECONDS: Final = 3600.0
+PIN_SECONDS: Final = 1.0
 
 type Say = Callable[[str], None]
 
@@ -56,8 +58,8 @@ def move_bucket(
 ) -> None:
     """Let new organizations of *bucket* go to the database *target*, and move all that it has.
 
-    A process that read the directory before may provision one elsewhere for *grace_seconds*. It is moved as well. A run
-    that was interrupted is continued by the same command.
+    A request that read the directory before may provision one elsewhere. So each second of *grace_seconds* those that
+    are new are pinned to where they are. A run that was interrupted is continued by the same command.
 
     Raises:
         MoveError: a move was refused or stopped. Those before it are complete.
@@ -72,9 +74,10 @@ def move_bucket(
                 require_ready(connections, source, target)
         _pin(connections, bucket, target)
         say(f'New organizations of bucket {bucket} go to "{target}".')
-        pinned_at = time.monotonic()
-        _move_present(connections, bucket, target, say, fence_seconds=fence_seconds)
-        time.sleep(max(0.0, pinned_at + grace_seconds - time.monotonic()))
+        deadline = time.monotonic() + grace_seconds
+        while time.monotonic() < deadline:
+            time.sleep(PIN_SECONDS)
+            _pin(connections, bucket, target)
         _move_present(connections, bucket, target, say, fence_seconds=fence_seconds)
         say(f'Bucket {bucket} is in "{target}".')
 
@@ -98,7 +101,7 @@ def _move(
     move = Move(organization_id=organization_id, source=source, target=target, move_id=uuid4())
     is_complete = False
     try:
-        _copy(connections, move, say)
+        _copy(connections, move, tables, say)
         cut_over(connections, move, tables, say, fence_seconds=fence_seconds)
         finish(connections, move, say)
         is_complete = True
@@ -108,17 +111,18 @@ def _move(
                 recover(connections, say)
 
 
-def _copy(connections: Connections, move: Move, say: Say) -> None:
+def _copy(connections: Connections, move: Move, tables: Sequence[Table], say: Say) -> None:
     """Copy the rows, and apply changes until the target is close behind the source."""
     source, target = connections.mover(move.source), connections.mover(move.target)
     owner = connections.owner(move.source)
+    enter_values(source, connections.mover(CATALOGUE), move.organization_id)
     say(Step.INCOMING.line)
     put_mark(
         target,
         Mark(organization_id=move.organization_id, state="incoming", other=move.source, move_id=move.move_id),
     )
     say(Step.PUBLISH.line)
-    create_publication(owner, move.name, list_tables(owner), move.organization_id)
+    create_publication(owner, move.name, tables, move.organization_id)
     say(Step.SLOT.line)
     create_slot(source, move.name)
     say(Step.COPY.line)

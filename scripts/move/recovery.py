@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from scripts.move.cut_over import Move
+from scripts.move.cut_over import Move, await_fence
 from scripts.move.databases import Connection, Connections
 from scripts.move.errors import MoveError
 from scripts.move.homes import (
     Mark,
-    delete_incoming,
     find_mark,
     forward_moved,
     has_organization,
@@ -22,8 +21,10 @@ from scripts.move.homes import (
     put_mark,
 )
 from scripts.move.replication import PREFIX, drop_publication, end_replication, list_publications
+from scripts.move.roll_ups import open_target
 from scripts.move.steps import Step
 from scripts.move.tables import delete_rows, list_tables
+from scripts.move.unique_values import delete_answers
 from tenancy.rules.homes import CATALOGUE
 
 MOVED: Final = "moved"
@@ -45,6 +46,7 @@ def recover(connections: Connections, say: Callable[[str], None]) -> frozenset[U
         for mark in list_unfinished(connections.mover(name), move_ids):
             move = _find_move(name, mark)
             _require_known(connections, move)
+            await_fence(connections.mover(move.source), move.organization_id)
             if _is_committed(connections.mover(move.source), move):
                 say(f"A move of {move.organization_id} was interrupted after its commit. It is completed.")
                 finish(connections, move, say)
@@ -66,7 +68,7 @@ def finish(connections: Connections, move: Move, say: Callable[[str], None]) -> 
     """
     source, target = connections.mover(move.source), connections.mover(move.target)
     say(Step.OPEN.line)
-    delete_incoming(target, move.organization_id)
+    open_target(source, target, move.organization_id, say)
     say(Step.DIRECTORY.line)
     put_home(connections.mover(CATALOGUE), move.organization_id, move.target)
     for name in connections.databases:
@@ -75,6 +77,8 @@ def finish(connections: Connections, move: Move, say: Callable[[str], None]) -> 
     if not (_is_committed(source, move) and has_organization(target, move.organization_id)):
         raise MoveError(f'The database "{move.target}" lacks {move.organization_id}. The rows of the source were kept.')
     delete_rows(source, list_tables(source), move.organization_id)
+    if move.source != CATALOGUE:
+        delete_answers(source, move.organization_id)
     say(Step.UNPUBLISH.line)
     drop_publication(connections.owner(move.source), move.name)
     say(Step.DONE.line)

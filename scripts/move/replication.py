@@ -1,7 +1,7 @@
 """Publication, replication slot and subscription of a move. All three have the name of the move."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
@@ -66,7 +66,10 @@ LIST_SLOTS: Final = """
 """
 END_SENDER: Final = "SELECT pg_terminate_backend(%s)"
 DROP_SLOT: Final = "SELECT pg_drop_replication_slot(%s)"
-FIND_POSITION: Final = "SELECT pg_current_wal_insert_lsn()::text"
+# A transaction of its own, so that all before it is flushed and sent. A position inside of an open page would be sent
+# with the next commit only.
+FLUSH: Final = "SELECT pg_logical_emit_message(true, 'tenancy_move', '')"
+FIND_POSITION: Final = "SELECT pg_current_wal_flush_lsn()::text"
 HAS_CONFIRMED: Final = """
     SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s
 """
@@ -123,7 +126,10 @@ def await_copy(target: Connection, name: str, say: Callable[[str], None]) -> Non
     """
     reported_at = time.monotonic()
     while True:
-        left, tables, errors = target.execute(FIND_COPY, (name,)).fetchone() or (0, 0, 0)
+        found = target.execute(FIND_COPY, (name,)).fetchone()
+        if found is None:
+            raise MoveError("The subscription is gone. Run the same command again.")
+        left, tables, errors = found
         if not left:
             return
         if errors >= MAX_ERRORS:
@@ -135,7 +141,8 @@ def await_copy(target: Connection, name: str, say: Callable[[str], None]) -> Non
 
 
 def find_position(source: Connection) -> str:
-    """Return the position in the WAL after all that is committed."""
+    """Return the position in the WAL after all that is committed. *source* is in no transaction."""
+    source.execute(FLUSH)
     [position] = source.execute(FIND_POSITION).fetchone() or ("0/0",)
     return str(position)
 
@@ -150,35 +157,39 @@ def await_position(source: Connection, name: str, position: str, *, seconds: flo
     return True
 
 
-def end_replication(connections: Connections, names: Iterable[str]) -> None:
+def end_replication(connections: Connections, names: Iterable[str], *, seconds: float = END_SECONDS) -> None:
     """Drop subscriptions and slots of moves in the databases *names*. Idempotent.
 
     Slots go before their subscription, which has the names of those of its workers. So a run that is killed in between
     leaves nothing that the next run does not find.
+
+    Raises:
+        MoveError: a slot is in use for *seconds*.
     """
-    names = list(names)
+    names, deadline = list(names), time.monotonic() + seconds
     found: list[tuple[str, str]] = []
-    starts, finishes = [], []
+    workers: list[tuple[str, str]] = []
     for name in names:
         for subscription, start, finish in connections.mover(name).execute(LIST_SUBSCRIPTIONS, (PREFIX,)).fetchall():
             connections.mover(name).execute(sql.SQL(DISABLE).format(name=sql.Identifier(subscription)))
             found.append((name, subscription))
-            starts.append(start)
-            finishes.append(finish)
+            workers.append((start, finish))
     for name in names:
-        _drop_slots(connections.mover(name), starts, finishes)
+        _drop_slots(connections.mover(name), workers, deadline)
     for name, subscription in found:
         for statement in (FORGET_SLOT, DROP_SUBSCRIPTION):
             connections.mover(name).execute(sql.SQL(statement).format(name=sql.Identifier(subscription)))
+    for name in names if found else ():  # a worker may have made its slot meanwhile
+        _drop_slots(connections.mover(name), workers, deadline)
 
 
-def _drop_slots(conn: Connection, starts: Collection[str], finishes: Collection[str]) -> None:
-    deadline = time.monotonic() + END_SECONDS
-    while slots := conn.execute(LIST_SLOTS, (PREFIX, list(starts), list(finishes))).fetchall():
+def _drop_slots(conn: Connection, workers: Sequence[tuple[str, str]], deadline: float) -> None:
+    starts, finishes = [start for start, _ in workers], [finish for _, finish in workers]
+    while slots := conn.execute(LIST_SLOTS, (PREFIX, starts, finishes)).fetchall():
         if time.monotonic() > deadline:
             raise MoveError(f"The replication slot {slots[0][0]} is still in use. Run the same command again.")
         for slot, sender in slots:
-            with suppress(ObjectInUse, UndefinedObject):
+            with suppress(ObjectInUse, UndefinedObject), conn.transaction():
                 if sender is None:
                     conn.execute(DROP_SLOT, (slot,))
                 else:

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.build import digest_of_inputs
+from scripts.build import digest_of_inputs, set_release
 from scripts.stack import aws, processes
 from scripts.stack.errors import StackError
 from scripts.stack.loopback import request
@@ -78,6 +78,7 @@ def deploy(settings: StackSettings, url: str, parameters: Mapping[str, str]) -> 
     if ARTIFACTS not in {bucket["Name"] for bucket in storage.list_buckets()["Buckets"]}:
         storage.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     _clear_way(url)
+    set_release(settings.bundle / TEMPLATE, _digest_of(parameters))
     try:
         _run(settings, "deploy", _deploy_command(settings, parameters), {"AWS_ENDPOINT_URL": url})
     except StackError as error:
@@ -179,8 +180,12 @@ def _latest_failure(url: str) -> str:
 
 
 def _digest(settings: StackSettings, parameters: Mapping[str, str]) -> str:
-    parts = f"{digest_of_inputs(settings.sources)} {sorted(parameters.items())}"
+    parts = f"{digest_of_inputs(settings.sources)} {_digest_of(parameters)}"
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _digest_of(parameters: Mapping[str, str]) -> str:
+    return hashlib.sha256(str(sorted(parameters.items())).encode()).hexdigest()
 
 
 def _record(settings: StackSettings) -> Path:

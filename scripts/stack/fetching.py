@@ -14,6 +14,7 @@ from scripts.stack.deployment import function_ids
 from scripts.stack.settings import LOOPBACK, StackSettings
 
 FUNCTION = "Fetch"
+ALIAS = "live"
 FOLDER = "authority"
 NAMES = "names"
 PROVIDERS = ("oidc", "saml")
@@ -64,13 +65,15 @@ def allow_servers_of_tests(settings: StackSettings, url: str, ports: Mapping[str
 
 
 def change_variables(url: str, changes: Mapping[str, str]) -> None:
-    """Change variables of the deployed function, if they differ. The next run starts with them."""
+    """Change variables of the deployed function, if they differ, as a new version. The next run starts with them."""
     functions, name = aws.client("lambda", url), function_name(url)
-    configured: dict[str, Any] = functions.get_function_configuration(FunctionName=name)
+    configured: dict[str, Any] = functions.get_function_configuration(FunctionName=name, Qualifier=ALIAS)
     variables = configured.get("Environment", {}).get("Variables", {})
     changed = {**variables, **changes}
     if changed != variables:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
 
 
 def function_name(url: str) -> str:

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tenancy.rules.stored_events import EventKey
 from tenancy.stores.clickhouse.client import TENANT_TABLES, Client, TenantReader
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.stores.clickhouse.platform.migrations import list_versions
@@ -11,7 +12,7 @@ from tenancy.stores.clickhouse.platform.organization_rows import count_event_row
 from tenancy.stores.clickhouse.platform.released_events import delete_released
 from tenancy.stores.clickhouse.platform.shards import ClusterUserError
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone, list_all_tombstones, list_tombstones
-from tenancy.stores.clickhouse.stored_events import EventKey, estimate_rows_before
+from tenancy.stores.clickhouse.stored_events import estimate_rows_before
 from tenancy.use_cases.schema.migrate import read_migrations
 from tests.clickhouse_server.conftest import connect_shards
 from tests.clickhouse_server.test_replicas import frame

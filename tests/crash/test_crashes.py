@@ -72,5 +72,5 @@ def test_a_crash_is_tried_before_each_change_only(databases: Databases) -> None:
 
     found = list(crashes(lambda: None, work))
 
-    assert ["_exit_gen" in call for call in found[-1].calls].count(True) == 3
+    assert ["_commit_gen" in call for call in found[-1].calls].count(True) == 3
     assert len(found) == 4  # before the check of a new connection, before two of three COMMITs, and after the last one

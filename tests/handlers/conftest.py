@@ -158,7 +158,7 @@ def start(
         "RECOUNT_AFTER_SECONDS": "60",
         **buckets_of(aws),
         "REDIS_PATIENCE_MS": str(int(PATIENCE_SECONDS * 1000)),
-        "FETCH_FUNCTION": "tenancy-test-Fetch",
+        "FETCH_FUNCTION": "arn:aws:lambda:eu-central-1:123456789012:function:tenancy-test-Fetch:live",
     }
 
     def enter(name: str, **changes: str) -> Function:

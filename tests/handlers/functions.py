@@ -21,10 +21,9 @@ from tenancy.rules.tenant import Operator
 from tenancy.settings import OPTIONAL
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.homes import Databases
+from tenancy.stores.postgres.homes import RoutedDatabases
 from tenancy.stores.redis.client import Redis
-from tests.given import ROOT
-from tests.given import Databases as GivenDatabases
+from tests.given import ROOT, Databases
 from tests.handlers.documented import check_documented
 from tests.recorded_calls import Caller, caller_of, calls_of
 from tests.template.template import TEMPLATE
@@ -70,7 +69,7 @@ class Function:
         return answer
 
 
-def superuser(databases: GivenDatabases) -> psycopg.Connection:
+def superuser(databases: Databases) -> psycopg.Connection:
     """Connect as a superuser, past all policies."""
     return psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True)
 
@@ -126,8 +125,11 @@ def close_resources(value: object) -> None:
     """Close the connections of *value*, and of all that it holds."""
     if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize and not parameters_of(value):
         value = value()  # made at the first request and kept for the life of the process
-    if isinstance(value, Database | Databases | Client | Redis):
+    if isinstance(value, Database | RoutedDatabases | Client | Redis):
         value.close()
+    elif isinstance(value, functools.partial):
+        for inner in value.keywords.values():
+            close_resources(inner)
     elif isinstance(value, AwsClient):
         value._connection.close()
     elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):

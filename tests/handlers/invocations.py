@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from tests.handlers.functions import Function
 
-INVOCATION = re.compile(r"/2015-03-31/functions/[\w-]+/invocations")
+INVOCATION = re.compile(r"/2015-03-31/functions/[\w%-]+/invocations")
 NO_HEADERS: dict[str, str] = {}
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length"}
 

@@ -15,6 +15,7 @@ WITHOUT_TENANT_DATA = {
     "AWS::CloudWatch::Dashboard",
     "AWS::IAM::Role",
     "AWS::KMS::Key",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Logs::MetricFilter",
     "AWS::RDS::DBProxyTargetGroup",

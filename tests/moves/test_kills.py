@@ -1,21 +1,29 @@
 """A run that is killed at any step is completed or undone by the next one, while clients write and read."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, cycle
 
 import pytest
 
 from scripts.move.steps import Step
+from tenancy.rules.homes import fence_key
 from tenancy.stores.aws.signer import Signer
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.runs import run, run_killed
 from tests.moves.servers import MAIN, SECOND, Deployment
 from tests.moves.traffic import Organization, Traffic, require_model
 
-# Kill before each call of PostgreSQL as well. It takes minutes.
+# Kill before each call of PostgreSQL as well, from this number on. It takes an hour.
 EACH_CALL = "TEST_MOVES_EACH_CALL"
 # Calls that come again and again while the mover waits are all alike.
 MAX_CALLS = 1000
+FIND_INCOMING = "SELECT move_id FROM moved_organizations WHERE organization_id = %s AND state = 'incoming'"
+INSERT_MOVED = """
+    INSERT INTO moved_organizations (organization_id, state, other, move_id) VALUES (%s, 'moved', 'second', %s)
+"""
+COMMIT_SECONDS = 2.0
 
 
 def test_kill_at_each_step_loses_and_doubles_nothing(deployment: Deployment, signer: Signer) -> None:
@@ -38,14 +46,14 @@ def test_kill_at_each_step_loses_and_doubles_nothing(deployment: Deployment, sig
     require_model(deployment, acme, target, signer)
 
 
-@pytest.mark.skipif(EACH_CALL not in os.environ, reason=f"takes minutes: set {EACH_CALL}")
+@pytest.mark.skipif(EACH_CALL not in os.environ, reason=f"takes an hour: set {EACH_CALL}=0")
 def test_kill_before_each_call_loses_and_doubles_nothing(deployment: Deployment, signer: Signer) -> None:
     acme = Organization.provision(deployment[MAIN])
     traffic = Traffic(deployment=deployment, organizations=[acme])
     target = MAIN
 
     with traffic.running():
-        for call, target in zip(count(), cycle((SECOND, MAIN)), strict=False):
+        for call, target in zip(count(int(os.environ[EACH_CALL])), cycle((SECOND, MAIN)), strict=False):
             assert call < MAX_CALLS
             was_killed = run_killed(deployment, f"call:{call}", acme.id, target)
             done = run(deployment, acme.id, target)
@@ -58,3 +66,23 @@ def test_kill_before_each_call_loses_and_doubles_nothing(deployment: Deployment,
 
     assert traffic.failures == []
     require_model(deployment, acme, target, signer)
+
+
+def test_commit_that_outlives_its_process_is_awaited(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[MAIN])
+    assert run_killed(deployment, f"step:{Step.COMMIT.value[0]}", acme.id, SECOND)
+    [(move_id,)] = deployment[SECOND].superuser.execute(FIND_INCOMING, (acme.id,)).fetchall()
+
+    with ThreadPoolExecutor(1) as runs:
+        with (
+            source := deployment[MAIN].superuser
+        ).transaction():  # as the server of the killed run, which commits late
+            source.execute("SELECT pg_advisory_xact_lock(%s)", (fence_key(acme.id),))
+            source.execute(INSERT_MOVED, (acme.id, move_id))
+            next_run = runs.submit(run, deployment, acme.id, SECOND)
+            time.sleep(COMMIT_SECONDS)
+        done = next_run.result()
+
+    assert done.returncode == 0, done.stderr
+    assert list(homes_of(deployment, acme.id)) == [SECOND]
+    assert list_leftovers(deployment) == []

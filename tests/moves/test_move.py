@@ -1,6 +1,8 @@
 """A move takes all rows of an organization to another database, and leaves nothing behind."""
 
+import random
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,6 +14,7 @@ from scripts.move.tables import STAYING, Table, list_tables
 from tenancy.rules.homes import bucket_of
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.platform.usage import find_last_roll_up
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import Databases, provision
 from tests.handlers.functions import superuser
@@ -19,8 +22,9 @@ from tests.isolation import role_rules
 from tests.isolation.proof.canaries import Canaries, plant_canaries
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.servers import MAIN, SECOND, THIRD, Conn, Deployment
-from tests.moves.traffic import Organization, Traffic, require_model
+from tests.moves.traffic import Client, Organization, Traffic, put_home, read_rows, require_model
 
+NO_CHANCE = random.Random(0)
 FENCE_SECONDS = 30  # a slow machine must not look like a slow comparison
 LIST_COLUMNS = """
     SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
@@ -29,6 +33,15 @@ LIST_COLUMNS = """
 INSERT_ROWS = """
     INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
     SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)
+"""
+INSERT_REQUEST = """
+    INSERT INTO provisioning_requests
+        (credential_id, key_digest, organization_id, request_hash, claimed_until, answer, created_at)
+    VALUES ('0c000000-0000-4000-8000-0000000000c2', %s, %s, 'hash', now(), %s, now())
+"""
+INSERT_ROLL_UP = """
+    INSERT INTO roll_ups (started_at, finished_at, counters_settled_at)
+    VALUES (%(started_at)s, %(finished_at)s, %(finished_at)s)
 """
 NEW_TABLE = """
     CREATE TABLE later_table (
@@ -153,16 +166,15 @@ def test_sequences_of_the_target_go_on_after_the_moved_rows(deployment: Deployme
     assert rows == acme.entries + 2
 
 
-def test_stale_directory_leads_to_the_home_in_one_step(deployment: Deployment) -> None:
+def test_stale_directory_leads_to_the_home(deployment: Deployment) -> None:
     acme = Organization.provision(deployment[MAIN])
+    with Client.of(deployment).closing() as client:
+        read_rows(acme, client, NO_CHANCE)
 
-    for target in (SECOND, THIRD):
-        move(deployment, acme, target)
+        for target in (SECOND, THIRD):
+            move(deployment, acme, target)
 
-    for stale in (MAIN, SECOND, THIRD):
-        acme.home = stale
-        with acme.routed(deployment, "functions").tenant_transaction(acme.id) as conn:
-            assert conn.execute("SELECT count(*) FROM users").fetchone() == (1,)
+        read_rows(acme, client, NO_CHANCE)
 
 
 def test_bucket_moves_with_its_present_and_future_organizations(deployment: Deployment) -> None:
@@ -179,3 +191,71 @@ def test_bucket_moves_with_its_present_and_future_organizations(deployment: Depl
     pins = deployment[MAIN].superuser.execute("SELECT FROM organization_homes WHERE organization_id = %s", (acme.id,))
     assert pins.fetchall() == []
     assert list_leftovers(deployment) == []
+
+
+def test_keys_are_found_at_each_moment_of_a_move(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[MAIN])
+    missing: list[str] = []
+    with Client.of(deployment).closing() as client:
+
+        def find_all_keys(line: str) -> None:
+            missing.extend(line for key in acme.keys if not client.finds(key))
+
+        with deployment.connections() as connections:
+            move_organization(connections, acme.id, SECOND, find_all_keys, fence_seconds=FENCE_SECONDS)
+
+    assert missing == []
+
+
+def test_answer_of_an_idempotent_request_moves_to_the_catalogue(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[SECOND])
+    put_home(deployment, acme)
+    for name, answer in ((MAIN, None), (SECOND, b"answer")):
+        deployment[name].superuser.execute(INSERT_REQUEST, (acme.id.bytes * 2, acme.id, answer))
+
+    move(deployment, acme, THIRD)
+
+    found = {
+        each.name: each.superuser.execute(
+            "SELECT answer FROM provisioning_requests WHERE organization_id = %s", (acme.id,)
+        ).fetchall()
+        for each in deployment
+    }
+    assert found == {MAIN: [(b"answer",)], SECOND: [], THIRD: []}
+
+
+def test_next_roll_up_of_the_target_counts_what_the_source_has_not(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[MAIN])
+    now = datetime.now(UTC)
+    for name, hours in ((MAIN, 5), (SECOND, 1)):
+        deployment[name].superuser.execute("DELETE FROM roll_ups")
+        deployment[name].superuser.execute(
+            INSERT_ROLL_UP, dict.fromkeys(("started_at", "finished_at"), now - timedelta(hours=hours))
+        )
+
+    move(deployment, acme, SECOND)
+
+    with deployment[SECOND].platform.transaction() as conn:
+        last = find_last_roll_up(conn)
+    assert last is not None
+    assert (last.recent_from, last.is_settled) == (now - timedelta(hours=5), False)
+
+
+def test_target_opens_between_two_of_its_roll_ups(deployment: Deployment) -> None:
+    acme = Organization.provision(deployment[MAIN])
+    lease = (
+        "INSERT INTO leases (name, holder, ends_at) VALUES ('roll_up', gen_random_uuid(), now() + interval '1 hour')"
+    )
+    deployment[SECOND].superuser.execute(lease)
+    waits: list[str] = []
+
+    def end_the_roll_up(line: str) -> None:
+        if "waiting for the roll-up" in line:
+            waits.extend(homes_of(deployment, acme.id))
+            deployment[SECOND].superuser.execute("DELETE FROM leases WHERE name = 'roll_up'")
+
+    with deployment.connections() as connections:
+        move_organization(connections, acme.id, SECOND, end_the_roll_up, fence_seconds=FENCE_SECONDS)
+
+    assert waits == [MAIN, SECOND]
+    assert list(homes_of(deployment, acme.id)) == [SECOND]

@@ -14,7 +14,7 @@ from tenancy.stores.aws.signer import Signer
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.runs import run_killed
 from tests.moves.servers import MAIN, SECOND, THIRD, Deployment
-from tests.moves.traffic import Organization, Traffic, require_model
+from tests.moves.traffic import Organization, Traffic, put_home, require_model
 
 MOVES = "TEST_MOVES"  # how many moves: more take longer
 SEED = "TEST_MOVES_SEED"
@@ -60,12 +60,3 @@ def move(deployment: Deployment, organization: Organization, target: str) -> Non
 def home_of(deployment: Deployment, organization: Organization) -> str:
     [home] = homes_of(deployment, organization.id)
     return home
-
-
-def put_home(deployment: Deployment, organization: Organization) -> None:
-    """Write the directory, as provisioning does where the bucket has another home."""
-    if organization.home != MAIN:
-        deployment[MAIN].superuser.execute(
-            "INSERT INTO organization_homes (organization_id, database) VALUES (%s, %s)",
-            (organization.id, organization.home),
-        )

@@ -79,6 +79,31 @@ def test_target_with_an_older_schema_is_refused(deployment: Deployment, acme: Or
     assert answer.startswith('The schema of "main" is at migration 9999, that of "second" at ')
 
 
+def test_migration_during_the_copy_undoes_the_move(deployment: Deployment, acme: Organization) -> None:
+    def migrate(line: str) -> None:
+        if "Close the fence" in line:
+            for each in deployment:
+                each.superuser.execute("ALTER TABLE apps ADD COLUMN IF NOT EXISTS later integer")
+
+    try:
+        with deployment.connections() as connections, pytest.raises(MoveError) as refused:
+            move_organization(connections, acme.id, SECOND, migrate, fence_seconds=FENCE_SECONDS)
+    finally:
+        for each in deployment:
+            each.superuser.execute("ALTER TABLE apps DROP COLUMN later")
+
+    assert str(refused.value) == 'The tables of "main" changed during the copy. Run the same command again.'
+
+
+def test_value_of_another_organization_in_the_catalogue_is_refused(deployment: Deployment, acme: Organization) -> None:
+    statement = "INSERT INTO catalogue_entries VALUES (%s, 'subdomain', %s, now())"
+    deployment[MAIN].superuser.execute(statement, (uuid4(), acme.provisioned.organization.subdomain))
+
+    answer = refusal(deployment, acme.id, SECOND)
+
+    assert answer == f"Another organization has these values of {acme.id} in the catalogue: subdomain."
+
+
 def test_table_without_the_organization_in_its_key_is_refused(deployment: Deployment, acme: Organization) -> None:
     for each in deployment:
         each.superuser.execute("CREATE TABLE keyless (id integer PRIMARY KEY, organization_id uuid NOT NULL)")

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import Any, Self
 from uuid import UUID, uuid4
 
+from tenancy.rules.homes import Entry, EntryKind
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import AdmittedTenant
@@ -17,15 +18,17 @@ from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Connection, Database, MovedError
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes, RoutedDatabases
 from tenancy.stores.postgres.organizations import has_organization
+from tenancy.stores.postgres.platform.lookups import find_key_holder
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.use_cases.audit.read_audit import verify_audit_log
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.organizations.provision import Provisioned, insert_provisioned, prepare_organization
 from tenancy.use_cases.usage.meter import record_usage
 from tests.given import OPERATOR, new_organization, tenant_of
-from tests.moves.servers import Deployment, MovableDatabase
+from tests.moves.servers import MAIN, Deployment, MovableDatabase
 from tests.use_cases.audit_records import read
 
 LIST_DIGESTS = "SELECT digest FROM key_digests WHERE organization_id = %s"
@@ -34,29 +37,38 @@ PASSWORD_HASH = "hash"
 NUMBERS = count()
 
 
-class Routed:
-    """A role in all databases, as a process with a stale directory uses it: MovedError names the next database."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """The databases as one process uses them: each role with the directory that it has read."""
 
-    def __init__(self, databases: Mapping[str, Database], home: str) -> None:
-        self._databases = databases
-        self._home = home
+    functions: RoutedDatabases
+    platform: RoutedDatabases
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        return cls(
+            functions=RoutedDatabases(lambda: lines_of({each.name: each.functions for each in deployment})),
+            platform=RoutedDatabases(lambda: lines_of({each.name: each.platform for each in deployment})),
+        )
+
+    def finds(self, key: ApiKey) -> bool:
+        """Tell whether the look-up of credentials finds *key*."""
+        entry = Entry(EntryKind.KEY, key.digest.hex())
+        found = self.functions.look_up_in_homes(lambda conn: find_key_holder(conn, key.digest), values=[entry])
+        return any(found)
 
     @contextmanager
-    def tenant_transaction(self, organization_id: UUID, *, is_snapshot: bool = False) -> Iterator[Connection]:
-        name, move_id = self._home, None
-        with ExitStack() as stack:
-            for _ in self._databases:
-                transaction = self._databases[name].tenant_transaction(
-                    organization_id, is_snapshot=is_snapshot, move_id=move_id
-                )
-                try:
-                    conn = stack.enter_context(transaction)
-                except MovedError as moved:
-                    name, move_id = moved.other, moved.move_id
-                else:
-                    yield conn
-                    return
-        raise AssertionError(f"no database is the home of {organization_id}")
+    def closing(self) -> Iterator[Self]:
+        try:
+            yield self
+        finally:
+            self.functions.close()
+            self.platform.close()
+
+
+def lines_of(databases: Mapping[str, Database]) -> str:
+    """Return what a secret of PostgreSQL has for *databases*."""
+    return "\n".join(f"{name} {database._url()}" for name, database in databases.items())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,19 +104,14 @@ class Organization:
             keys=keys,
         )
 
-    def routed(self, deployment: Deployment, role: str) -> Database:
-        """Return the databases as one, for a process that read the directory when it was right."""
-        opened = {each.name: getattr(each, role) for each in deployment}
-        return Routed(opened, self.home)  # type: ignore[return-value]  # has the method that is used
-
-    def report(self, functions: Database, amount: int) -> None:
+    def report(self, functions: Homes, amount: int) -> None:
         """Report usage, which is counted once."""
         key = uuid4().hex
         record_usage(functions, self.tenant, Metric.ML_PREDICTIONS, amount, idempotency_key=key, now=datetime.now(UTC))
         self.usage += amount
         self.reports.add(key)
 
-    def write(self, platform: Database, *, with_key: bool) -> None:
+    def write(self, platform: Homes, *, with_key: bool) -> None:
         """Write an audit record, an outbox entry, and a key if asked for, in one transaction."""
         now = datetime.now(UTC)
         record, key = read(0, occurred_at=now), generate_key(KeyType.SECRET)
@@ -117,6 +124,15 @@ class Organization:
         self.entries += 1
         if with_key:
             self.keys.append(key)
+
+
+def put_home(deployment: Deployment, organization: Organization) -> None:
+    """Write the directory, as provisioning does where the bucket has another home."""
+    if organization.home != MAIN:
+        deployment[MAIN].superuser.execute(
+            "INSERT INTO organization_homes (organization_id, database) VALUES (%s, %s)",
+            (organization.id, organization.home),
+        )
 
 
 def list_values(database: MovableDatabase, statement: str, organization_id: UUID) -> set[Any]:
@@ -156,7 +172,7 @@ def require_model(deployment: Deployment, organization: Organization, home: str,
     assert verification.last.sequence == len(records) == len(organization.records) + 1
 
 
-type Work = Callable[[Organization, Deployment, random.Random], None]
+type Work = Callable[[Organization, Client, random.Random], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -183,43 +199,24 @@ class Traffic:
                 thread.join()
 
     def _run(self, organization: Organization, work: Work) -> None:
-        databases = clones(self.deployment)
         chance = random.Random(str(organization.id))
         try:
-            while not self._stop.wait(0.01):
-                work(organization, databases, chance)
-                self.calls += 1
+            with Client.of(self.deployment).closing() as client:
+                while not self._stop.wait(0.01):
+                    work(organization, client, chance)
+                    self.calls += 1
         except Exception as error:  # noqa: BLE001 - each failure of a client is a failure of the test
             self.failures.append(f"{work.__name__}: {error!r} from {error.__cause__!r}")
-        finally:
-            for each in databases:
-                each.functions.close()
-                each.platform.close()
 
 
-def write(organization: Organization, deployment: Deployment, chance: random.Random) -> None:
+def write(organization: Organization, client: Client, chance: random.Random) -> None:
     if chance.random() < 0.5:
-        organization.report(organization.routed(deployment, "functions"), chance.randrange(1, 100))
+        organization.report(client.functions, chance.randrange(1, 100))
     else:
-        organization.write(organization.routed(deployment, "platform"), with_key=chance.random() < 0.3)
+        organization.write(client.platform, with_key=chance.random() < 0.3)
 
 
-def read_rows(organization: Organization, deployment: Deployment, _chance: random.Random) -> None:
-    with organization.routed(deployment, "functions").tenant_transaction(organization.id) as conn:
+def read_rows(organization: Organization, client: Client, _chance: random.Random) -> None:
+    with client.functions.tenant_transaction(organization.id) as conn:
         assert has_organization(conn, organization.id)
-
-
-def clones(deployment: Deployment) -> Deployment:
-    """Return the databases with connections of their own, for a thread."""
-    return Deployment(
-        databases={
-            each.name: MovableDatabase(
-                name=each.name,
-                superuser=each.superuser,
-                functions=Database(each.functions._url),
-                platform=Database(each.platform._url),
-            )
-            for each in deployment
-        },
-        file=deployment.file,
-    )
+    assert client.finds(organization.provisioned.secret_key)

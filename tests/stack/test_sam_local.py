@@ -16,6 +16,7 @@ from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # typ
 
 from scripts import build, sam_local
 from scripts.stack.deployment import function_ids
+from scripts.template import read_template
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = re.compile(r"^ +(?:\S+/)?sam local invoke (\w+) -e (\S+)", re.MULTILINE)
@@ -80,6 +81,30 @@ def test_start_api_keeps_the_authorizer_beside_a_preflight(tmp_path: Path) -> No
     build.write_start_api_template(tmp_path)
 
     assert local_routes(tmp_path / "start-api.yaml") == [("/usage", ["GET"], "Credential")]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside SAM CLI
+def test_start_api_authorizes_each_route_with_a_credential(tmp_path: Path) -> None:
+    """SAM CLI skips an authorizer that it does not understand, with a warning.
+
+    It gives all methods of a path the authorizer of one, so a path with a public method may have none.
+    """
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump(read_template(ROOT / "template.yaml")), encoding="utf-8")
+    (tmp_path / "stacks").symlink_to(ROOT / "stacks")
+    routes = [
+        event["Properties"]
+        for resource in read_template(ROOT / "template.yaml")["Resources"].values()
+        for event in resource.get("Properties", {}).get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+
+    build.write_start_api_template(tmp_path)
+
+    authorized = {
+        path for path, _, authorizer in local_routes(tmp_path / "start-api.yaml") if authorizer == "Credential"
+    }
+    public = {each["Path"] for each in routes if "Auth" in each and each["Method"] != "OPTIONS"}
+    assert authorized - public == {each["Path"] for each in routes if "Auth" not in each} - public
 
 
 def test_configuration_names_files_that_make_up_writes() -> None:

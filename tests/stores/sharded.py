@@ -52,7 +52,7 @@ def pair(engine: str) -> Iterator[Servers]:
 
 
 @pytest.fixture
-def servers(pair: Servers) -> Iterator[Servers]:
+def filled(pair: Servers) -> Iterator[Servers]:
     """Return both with the same rows: each organization has other events, one of them twice, and held events."""
     for client in pair:
         fill(client)

@@ -11,10 +11,10 @@ from tenancy.errors import UnavailableError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.homes import Entry, EntryKind, bucket_of
 from tenancy.stores.postgres.client import Connection
-from tenancy.stores.postgres.homes import Databases, Homes, UnknownDatabaseError, group_by_home
+from tenancy.stores.postgres.homes import Homes, RoutedDatabases, UnknownDatabaseError, transactions_for
 from tests.database_pool import DatabasePool
 from tests.free_ports import free_port
-from tests.given import Databases as GivenDatabases
+from tests.given import Databases
 
 ACME = UUID("0193f6a2-9e52-4d0b-b2a1-7c8e5f6d4b32")
 GLOBEX = UUID("0193f6a2-9e52-4d0b-b2a1-7c8e5f6d4b33")
@@ -31,18 +31,18 @@ SET_BUCKET = """
 NAME = "SELECT current_database()"
 
 
-def platform_url(given: GivenDatabases) -> str:
+def platform_url(given: Databases) -> str:
     return given.servers.postgres_url(postgres.PLATFORM, given.name)
 
 
 class Places:
     """Two databases, and the names under which the platform knows them."""
 
-    def __init__(self, main: GivenDatabases, second: GivenDatabases) -> None:
+    def __init__(self, main: Databases, second: Databases) -> None:
         self.given = {"main": main, "second": second}
         self.clock = 0.0
         self.text = "\n".join(f"{name} {platform_url(each)}" for name, each in self.given.items())
-        self.homes = Databases(lambda: self.text, monotonic=lambda: self.clock)
+        self.homes = RoutedDatabases(lambda: self.text, monotonic=lambda: self.clock)
 
     def execute(self, name: str, statement: str, values: tuple[object, ...]) -> None:
         given = self.given[name]
@@ -68,9 +68,11 @@ class Places:
 
 
 @pytest.fixture
-def places(database_pool: DatabasePool, databases: GivenDatabases) -> Iterator[Places]:
+def places(database_pool: DatabasePool, databases: Databases) -> Iterator[Places]:
     second = database_pool.take()
-    yield Places(databases, second)
+    opened = Places(databases, second)
+    yield opened
+    opened.homes.close()
     database_pool.give_back(second)
 
 
@@ -152,7 +154,7 @@ def test_platform_itself_lives_in_the_catalogue(places: Places) -> None:
 
 def test_known_home_needs_no_catalogue(places: Places) -> None:
     unreachable = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
-    homes = Databases(lambda: f"main {unreachable}\nsecond {platform_url(places.given['second'])}")
+    homes = RoutedDatabases(lambda: f"main {unreachable}\nsecond {platform_url(places.given['second'])}")
     homes._remember(ACME, "second")
 
     with homes.tenant_transaction(ACME) as conn:
@@ -160,6 +162,7 @@ def test_known_home_needs_no_catalogue(places: Places) -> None:
     unknown = homes.tenant_transaction(GLOBEX)
     with pytest.raises(UnavailableError), unknown:
         pytest.fail("a transaction was opened")
+    homes.close()
 
 
 def test_error_of_the_block_is_no_reason_for_a_second_try(places: Places) -> None:
@@ -180,24 +183,42 @@ def test_values_are_looked_up_in_the_home_of_their_owner(places: Places) -> None
     def read(conn: Connection) -> object:
         return conn.execute("SELECT current_database(), current_tenant()").fetchone()
 
-    found = places.homes.look_up_in_homes(
-        read, ids=[GLOBEX], values=[Entry(EntryKind.SUBDOMAIN, "acme"), Entry(EntryKind.SUBDOMAIN, "unknown")]
-    )
+    known = [Entry(EntryKind.SUBDOMAIN, "acme")]
+    main, second = places.given["main"].name, places.given["second"].name
 
-    assert found == [(places.given["main"].name, GLOBEX), (places.given["second"].name, ACME)]
+    assert places.homes.look_up_in_homes(read, ids=[GLOBEX], values=known) == [(main, GLOBEX), (second, ACME)]
 
 
-def test_items_are_grouped_by_home(places: Places) -> None:
+def test_value_without_an_entry_is_looked_up_in_each_database(places: Places) -> None:
+    def read(conn: Connection) -> object:
+        return conn.execute(NAME).fetchone()
+
+    found = places.homes.look_up_in_homes(read, values=[Entry(EntryKind.SUBDOMAIN, "unknown")])
+
+    assert found == [(places.given["main"].name,), (places.given["second"].name,)]
+
+
+def test_items_get_a_transaction_in_the_home_of_each_organization(places: Places) -> None:
     places.assign(ACME, "second")
+    found = []
 
-    grouped = group_by_home(places.homes, [ACME, GLOBEX, ACME], lambda each: each)
+    for transaction, own in transactions_for(places.homes, [ACME, GLOBEX, ACME], lambda each: each):
+        with transaction as conn:
+            found.append((conn.execute(NAME).fetchone(), own))
 
-    by_name = places.homes.by_name()
-    expected = {by_name["second"]: [ACME, ACME], by_name["main"]: [GLOBEX]}
-    assert dict(grouped) == expected
+    main, second = places.given["main"].name, places.given["second"].name
+    assert found == [((second,), [ACME, ACME]), ((main,), [GLOBEX])]
 
 
-def test_one_database_is_the_map_with_one_entry(databases: GivenDatabases) -> None:
+def test_items_share_a_transaction_of_one_database(databases: Databases) -> None:
+    [(transaction, own)] = transactions_for(databases.platform, [ACME, GLOBEX], lambda each: each)
+
+    with transaction as conn:
+        assert conn.execute("SELECT current_tenant()").fetchone() == (None,)
+    assert own == [ACME, GLOBEX]
+
+
+def test_one_database_is_the_map_with_one_entry(databases: Databases) -> None:
     only: Homes = databases.platform
 
     assert only.every() == (only,)
@@ -206,14 +227,15 @@ def test_one_database_is_the_map_with_one_entry(databases: GivenDatabases) -> No
     assert only.look_up_in_homes(lambda conn: conn.execute("SELECT 1").fetchone(), ids=[ACME, GLOBEX]) == [(1,)]
 
 
-def test_one_url_is_the_map_with_one_entry(databases: GivenDatabases) -> None:
-    homes = Databases(lambda: platform_url(databases))
+def test_one_url_is_the_map_with_one_entry(databases: Databases) -> None:
+    homes = RoutedDatabases(lambda: platform_url(databases))
 
     assert homes.every() == (homes.catalogue,)
     assert homes.of(ACME) is homes.catalogue
     with homes.tenant_transaction(ACME) as conn:
         assert conn.execute(NAME).fetchone() == (databases.name,)
     assert homes.look_up_in_homes(lambda conn: conn.execute(NAME).fetchone(), ids=[ACME, GLOBEX]) == [(databases.name,)]
+    homes.close()
 
 
 def test_second_database_is_known_within_minutes(places: Places) -> None:

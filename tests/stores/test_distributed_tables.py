@@ -8,18 +8,30 @@ import pytest
 from scripts.clickhouse_shards.__main__ import DOCUMENT
 from scripts.clickhouse_shards.engine import ONE_SHARD, TWO_SHARDS, WITH_POLICY
 from scripts.clickhouse_shards.statements import NEITHER, refresh, try_all, write_table
-from tenancy.stores.clickhouse.client import TENANT_TABLES, Client, DatabaseError, TenantReader, connect
+from tenancy.stores.clickhouse.client import (
+    ACCESS_REFUSALS,
+    TENANT_TABLES,
+    Client,
+    DatabaseError,
+    TenantReader,
+    connect,
+)
 from tenancy.stores.clickhouse.platform import shards
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.stores.clickhouse.platform.migrations import run_script
 from tenancy.stores.clickhouse.platform.organization_rows import count_event_rows
-from tenancy.stores.clickhouse.platform.shards import CREATE_DISTRIBUTED, distribute_tables
+from tenancy.stores.clickhouse.platform.shards import (
+    CREATE_DISTRIBUTED,
+    ClusterUserError,
+    distribute_tables,
+    grant_distributed_tables,
+)
 from tenancy.stores.clickhouse.stored_events import estimate_rows_before
-from tests.stores.sharded import ACME, GLOBEX, ORGANIZATIONS, Servers, engine, pair, servers
+from tests.stores.sharded import ACME, GLOBEX, ORGANIZATIONS, Servers, engine, filled, pair
 from tests.stores.test_events import frame, row
 from tests.stores.test_shards import LAST_KEY, contents
 
-__all__ = ["engine", "pair", "servers"]
+__all__ = ["engine", "filled", "pair"]
 
 
 class UnfilteredReader(TenantReader):
@@ -29,10 +41,10 @@ class UnfilteredReader(TenantReader):
         return "{}"
 
 
-def test_rows_are_on_both_shards(servers: Servers) -> None:
+def test_rows_are_on_both_shards(filled: Servers) -> None:
     statement = "SELECT shardNum(), uniqExact(organization_id) FROM events GROUP BY 1 ORDER BY 1"
 
-    [(first, some), (second, others)] = servers.shards.query(statement).result_rows
+    [(first, some), (second, others)] = filled.shards.query(statement).result_rows
 
     assert (first, second) == (1, 2)
     assert some + others == len(ORGANIZATIONS)
@@ -40,13 +52,13 @@ def test_rows_are_on_both_shards(servers: Servers) -> None:
 
 
 @pytest.mark.parametrize("organization_id", ORGANIZATIONS[:4])
-def test_query_of_an_organization_reads_one_shard(servers: Servers, organization_id: UUID) -> None:
+def test_query_of_an_organization_reads_one_shard(filled: Servers, organization_id: UUID) -> None:
     statement = "SELECT DISTINCT shardNum() FROM events WHERE organization_id = {organization_id:UUID}"
     settings = {"force_optimize_skip_unused_shards": 1}
 
-    found = servers.shards.query(statement, {"organization_id": organization_id}, settings=settings).result_rows
+    found = filled.shards.query(statement, {"organization_id": organization_id}, settings=settings).result_rows
 
-    assert found == [(shard_of(servers.shards, organization_id),)]
+    assert found == [(shard_of(filled.shards, organization_id),)]
 
 
 def shard_of(client: Client, organization_id: UUID) -> int:
@@ -64,21 +76,21 @@ def shard_of(client: Client, organization_id: UUID) -> int:
         "(SELECT * FROM events) AS e",
     ],
 )
-def test_filter_of_a_reader_reaches_the_shards(servers: Servers, source: str) -> None:
+def test_filter_of_a_reader_reaches_the_shards(filled: Servers, source: str) -> None:
     statement = "SELECT DISTINCT organization_id, {organization_id:UUID} FROM "
 
-    assert TenantReader(servers.shards, ACME).query(statement + source) == [(ACME, ACME)]  # type: ignore[arg-type]
+    assert TenantReader(filled.shards, ACME).query(statement + source) == [(ACME, ACME)]
 
 
-def test_filter_reaches_a_subquery_on_the_shards(servers: Servers) -> None:
+def test_filter_reaches_a_subquery_on_the_shards(filled: Servers) -> None:
     statement = """
         SELECT count(), {organization_id:UUID} FROM numbers(1) WHERE 0 < (SELECT count() FROM events WHERE event_id IN (
             SELECT event_id FROM events WHERE organization_id != {organization_id:UUID}
         ))
     """
 
-    assert UnfilteredReader(servers.shards, ACME).query(statement) == [(1, ACME)]
-    assert TenantReader(servers.shards, ACME).query(statement) == [(0, ACME)]
+    assert UnfilteredReader(filled.shards, ACME).query(statement) == [(1, ACME)]
+    assert TenantReader(filled.shards, ACME).query(statement) == [(0, ACME)]
 
 
 def test_row_policy_on_a_distributed_table_is_refused(engine: str) -> None:
@@ -89,10 +101,10 @@ def test_row_policy_on_a_distributed_table_is_refused(engine: str) -> None:
     assert "Define the policy on the underlying tables" in str(refused.value)
 
 
-def test_estimate_of_shards_elsewhere_counts_rows(servers: Servers) -> None:
-    servers.single.command("RENAME TABLE events TO stored")
-    servers.single.command("CREATE TABLE events ENGINE = Log AS SELECT * FROM stored")  # EXPLAIN tells nothing of it
-    tenant = TenantReader(servers.single, ACME)
+def test_estimate_of_shards_elsewhere_counts_rows(filled: Servers) -> None:
+    filled.single.command("RENAME TABLE events TO stored")
+    filled.single.command("CREATE TABLE events ENGINE = Log AS SELECT * FROM stored")  # EXPLAIN tells nothing of it
+    tenant = TenantReader(filled.single, ACME)
 
     found = estimate_rows_before(tenant, 0, LAST_KEY)
 
@@ -108,13 +120,13 @@ def test_batch_with_a_known_token_adds_nothing(engine: str) -> None:
         assert client.query("SELECT count() FROM events").result_rows == [(2,)]
 
 
-def test_rejected_row_is_on_no_shard(servers: Servers) -> None:
+def test_rejected_row_is_on_no_shard(filled: Servers) -> None:
     bad = frame(row(organization_id=str(UUID(int=50))), row(organization_id=str(GLOBEX), event_timestamp="never"))
 
     with pytest.raises(DatabaseError):
-        insert_frames(servers.shards, "events", [bad], token="bad")
+        insert_frames(filled.shards, "events", [bad], token="bad")
 
-    assert count_event_rows(servers.shards, UUID(int=50))["events"] == 0
+    assert count_event_rows(filled.shards, UUID(int=50))["events"] == 0
 
 
 def test_each_table_has_a_distributed_one(engine: str) -> None:
@@ -153,14 +165,31 @@ def test_new_shard_changes_no_place(engine: str) -> None:
     assert "% _CAST(2, " in engine_full
 
 
-def test_copy_divides_rows_anew(servers: Servers, engine: str) -> None:
+def test_cluster_that_hides_the_user_is_refused(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "FIND_USER", "SELECT 'tenancy_owner'")
+
+    with closing(connect(f"{engine}/{TWO_SHARDS}")) as client, pytest.raises(ClusterUserError, match="as the user"):
+        distribute_tables(client)
+
+
+def test_server_without_access_management_is_migrated(engine: str) -> None:
+    with closing(connect(f"{engine}/{TWO_SHARDS}")) as client:
+        with pytest.raises(DatabaseError) as refused:
+            client.command(shards.GRANT_READER)
+
+        grant_distributed_tables(client)
+
+    assert refused.value.code in ACCESS_REFUSALS
+
+
+def test_copy_divides_rows_anew(filled: Servers, engine: str) -> None:
     with closing(connect(f"{engine}/{ONE_SHARD}")) as copy:
         for table in TENANT_TABLES:
             run_script(copy, f"TRUNCATE TABLE {table}")
 
             copy.command(f"INSERT INTO {ONE_SHARD}.{table} SELECT * FROM {TWO_SHARDS}.{table}")
 
-        assert contents(copy) == contents(servers.shards)
+        assert contents(copy) == contents(filled.shards)
 
 
 def test_documented_statements_are_current(engine: str) -> None:

@@ -107,7 +107,8 @@ def _named(resource: Any) -> str:  # noqa: ANN401 - a value of the template
         case {"Ref": name} if name in MADE_SECRETS:
             return f"secretsmanager:secret:SecretsPrefix/{MADE_SECRETS[name]}"
         case {"Ref": name}:
-            return _arn_of(name) if name in RESOURCES else "*"
+            function, is_alias, _ = name.partition(".Alias")
+            return f"{_arn_of(function)}{is_alias and ':live'}" if function in RESOURCES else "*"
         case {"Fn::Sub": value}:
             text, known = value if isinstance(value, list) else (value, {})
             return _substituted(text, (*ANYWHERE, *known))

@@ -21,8 +21,8 @@ FUNCTIONS = {
     if resource["Type"] == "AWS::Serverless::Function"
 }
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
-# Powertools and libpq read their own variables themselves.
-READ_ELSEWHERE = ("POWERTOOLS_", "PG")
+# Powertools and libpq read their own variables themselves. Nothing reads RELEASE: its value makes new versions.
+READ_ELSEWHERE = ("POWERTOOLS_", "PG", "RELEASE")
 GLOBAL_VARIABLES = {
     name for name in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] if not name.startswith(READ_ELSEWHERE)
 }
@@ -31,6 +31,12 @@ GLOBAL_VARIABLES = {
 def properties_of(kind: str) -> dict[str, dict[str, Any]]:
     """Return the properties of all resources of type *kind*, by their logical ids."""
     return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+ALARMS = properties_of("AWS::CloudWatch::Alarm") | {
+    name: resource["Properties"]
+    for name, resource in read_template(ROOT / "stacks/function_alarms.yaml")["Resources"].items()
+}
 
 
 MADE_SECRETS = {

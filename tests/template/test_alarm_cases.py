@@ -13,9 +13,8 @@ from tenancy.gateway.metrics import EVENTS_NOT_LOADED, NAMESPACE, RECORDS_NOT_WR
 from tests.members import for_each
 from tests.template.alarm_cases import CASES, Data
 from tests.template.alarm_rules import Metric, Samples, State, evaluate, metric_of, metrics_of
-from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, events, properties_of, routes
+from tests.template.template import ALARMS, FOLDERS, FUNCTIONS, RESOURCES, events, properties_of, routes
 
-ALARMS = properties_of("AWS::CloudWatch::Alarm")
 ACME, GLOBEX = "acme-production", "globex-production"  # two stacks in one account
 # The dimensions with which each service publishes the metrics that alarms watch ("Metrics in …" of its documentation).
 PUBLISHED = {

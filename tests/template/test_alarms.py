@@ -12,9 +12,8 @@ from tests.given import ROOT
 from tests.members import for_each
 from tests.template.alarm_rules import metrics_of
 from tests.template.app_source import nodes, texts
-from tests.template.template import properties_of
+from tests.template.template import ALARMS, properties_of
 
-ALARMS = properties_of("AWS::CloudWatch::Alarm")
 OWN = {name: alarm for name, alarm in ALARMS.items() if alarm.get("Namespace") == NAMESPACE}
 WATCHED = {
     each["Metric"]["MetricName"]

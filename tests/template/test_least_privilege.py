@@ -84,6 +84,13 @@ REQUESTS: dict[tuple[str, str, str, str, bytes], list[Permission]] = {
     ("lambda", "POST", "/2015-03-31/functions/fetch/invocations", "", b"{}"): [
         ("lambda:InvokeFunction", "lambda:function:fetch")
     ],
+    (
+        "lambda",
+        "POST",
+        "/2015-03-31/functions/arn%3Aaws%3Alambda%3Ae%3A1%3Afunction%3Afetch%3Alive/invocations",
+        "",
+        b"{}",
+    ): [("lambda:InvokeFunction", "lambda:function:fetch:live")],
     ("dynamodb", "POST", "/", "DynamoDB.GetItem", b"{}"): [("dynamodb:POST /", "dynamodb:")],
 }
 

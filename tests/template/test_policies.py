@@ -128,7 +128,7 @@ def test_functions_that_invoke_others_invoke_fetch_alone() -> None:
     }
 
     assert invokers == {
-        function: {"Fn::GetAtt": "Fetch.Arn"} for function in ("branding", "domain_steps", "domains", "roll_up", "sso")
+        function: {"Ref": "Fetch.Alias"} for function in ("branding", "domain_steps", "domains", "roll_up", "sso")
     }
 
 

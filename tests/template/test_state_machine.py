@@ -8,7 +8,7 @@ import pytest
 
 from tenancy.rules.deletion import EXPIRES_WITHIN
 from tests.given import ROOT
-from tests.template.template import FUNCTIONS, TEMPLATE, properties_of
+from tests.template.template import ALARMS, FUNCTIONS, TEMPLATE, properties_of
 
 FILE = ROOT / "functions" / "delete" / "delete_organization.asl.json"
 MACHINE = json.loads(FILE.read_text())
@@ -73,9 +73,7 @@ def test_permanent_errors_fail_the_execution() -> None:
 
 
 def test_failed_executions_are_alarmed() -> None:
-    alarms = properties_of("AWS::CloudWatch::Alarm").values()
-
-    watched = [alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == "AWS/States"]
+    watched = [alarm["MetricName"] for alarm in ALARMS.values() if alarm.get("Namespace") == "AWS/States"]
 
     assert watched == ["ExecutionsFailed", "ExecutionsFailed"]
 

@@ -61,7 +61,7 @@ def paths() -> list[str]:
 
 def methods_for_write_keys() -> set[Method]:
     targets = methods().items()
-    return {method for method, target in targets if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
+    return {method for method, target in targets if "${IngestAliaslive}" in target and method[0] != "OPTIONS"}
 
 
 def methods_of_any_tier() -> list[Method]:

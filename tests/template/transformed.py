@@ -11,13 +11,14 @@ from tests.template.template import TEMPLATE
 
 
 @cache
-def transformed_template() -> dict[str, Any]:
-    return transform(TEMPLATE, region=REGION)
+def transformed_template(*, gradual: bool = False) -> dict[str, Any]:
+    """Return the template as the parameter GradualDeployment makes it."""
+    return transform(TEMPLATE, region=REGION, parameters={"GradualDeployment": str(gradual).lower()})
 
 
-def transformed() -> dict[str, dict[str, Any]]:
+def transformed(*, gradual: bool = False) -> dict[str, dict[str, Any]]:
     """Return the resources that the transform makes, by their logical ids."""
-    resources: dict[str, dict[str, Any]] = transformed_template()["Resources"]
+    resources: dict[str, dict[str, Any]] = transformed_template(gradual=gradual)["Resources"]
     return resources
 
 

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tenancy.rules.homes import BUCKETS, PLATFORM_FENCE, DatabaseListError, bucket_of, fence_key, parse_databases
+from tests.given import ROOT
 
 ACME = UUID("0193f6a2-9e52-4d0b-b2a1-7c8e5f6d4b32")
 
@@ -60,3 +61,14 @@ def test_malformed_secret_is_refused_without_its_text(text: str, problem: str) -
         parse_databases(text)
 
     assert "hunter2" not in str(refused.value)
+
+
+def test_only_schedules_work_for_one_database_at_a_time() -> None:
+    """All others get `Homes`, which has no transaction without a tenant, so that each one must choose a database."""
+    apps = {path.parent.name: path.read_text() for path in (ROOT / "functions").glob("*/app.py")}
+
+    assert {name for name, text in apps.items() if "OneDatabase" in text} == {
+        "privacy_jobs",
+        "roll_up",
+        "sweep",
+    }

@@ -22,19 +22,20 @@ SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1
     secret=SECRETS,
     token=st.none() | SECRETS,
     region=st.sampled_from(["eu-central-1", "us-gov-west-1"]),
-    service=st.sampled_from(["sqs", "secretsmanager", "kms", "events"]),
+    service=st.sampled_from(["sqs", "secretsmanager", "kms", "events", "lambda"]),
+    path=st.sampled_from(["/", "/functions/fetch/invocations", "/functions/arn%3Aaws%3Afetch%3Alive/invocations"]),
 )
 def test_signature_is_botocores(
-    body: bytes, target: str, secret: str, token: str | None, region: str, service: str
+    body: bytes, target: str, secret: str, token: str | None, region: str, service: str, path: str
 ) -> None:
     host = f"{service}.{region}.amazonaws.com"
     headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target}
-    request = AWSRequest("POST", f"https://{host}/", headers=dict(headers), data=body)
+    request = AWSRequest("POST", f"https://{host}{path}", headers=dict(headers), data=body)
     SigV4Auth(Credentials("AKIDEXAMPLE", secret, token), service, region).add_auth(request)
     moment = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
     credentials = AwsCredentials(access_key_id="AKIDEXAMPLE", secret_access_key=secret, session_token=token)
-    signer = RequestSigner(headers, credentials, host=host, region=region, service=service)
+    signer = RequestSigner(headers, credentials, host=host, region=region, service=service, path=path)
 
     lines = [signer.header_lines(body, at_seconds=moment.timestamp()) for _ in range(2)]
 

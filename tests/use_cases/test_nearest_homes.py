@@ -11,8 +11,8 @@ import pytest
 from scripts.stack import postgres
 from tenancy.rules.replica_reads import ReplicaFault
 from tenancy.rules.tiers import Tier
-from tenancy.stores.postgres.homes import Databases as Router
 from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.homes import RoutedDatabases as Router
 from tenancy.stores.postgres.replica import Replica
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets

@@ -14,11 +14,16 @@ from tenancy.rules.homes import Entry, EntryKind
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.named_organization import NamedOrganization
 from tenancy.rules.tenant import Tenant
+from tenancy.rules.usage import Period
+from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.deployed_settings import DeployedSettings
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.audit.read_audit import verify_audit_log
+from tenancy.use_cases.compliance.deployment import DeployedResources, Deployment
+from tenancy.use_cases.compliance.report_platform import report_platform
 from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.deletion.erase import await_writers, certify, erase_store, place_tombstones
 from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES
@@ -32,7 +37,7 @@ from tenancy.use_cases.organizations.provision_once import provision_once
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.database_pool import DatabasePool
-from tests.given import OPERATOR, Databases, new_organization, tenant_of
+from tests.given import OPERATOR, REGION, AwsAccount, Databases, new_organization, tenant_of
 from tests.use_cases.erasing import GRACE, WRITER_WAIT, Platform
 from tests.use_cases.two_homes import TwoHomes
 
@@ -159,7 +164,7 @@ def test_claim_of_a_process_that_died_is_taken_over(homes: TwoHomes, globex: Pro
     entry, nobody, claimed_at = Entry(EntryKind.SUBDOMAIN, "initech"), uuid4(), now()
     assert claim_values(homes.platform, nobody, [entry], now=claimed_at) is None
 
-    soon, later = claimed_at + timedelta(minutes=30), claimed_at + LATER
+    soon, later = claimed_at + timedelta(minutes=19), claimed_at + LATER
     assert claim_values(homes.platform, globex.organization.id, [entry], now=soon) == entry
     assert claim_values(homes.platform, globex.organization.id, [entry], now=later) is None
     assert claim_values(homes.platform, nobody, [entry], now=later) == entry
@@ -251,6 +256,7 @@ def test_home_that_is_known_serves_without_the_catalogue(
     for key in (acme.secret_key, globex.secret_key):
         with pytest.raises(UnavailableError):
             caller_of(down, key)
+    down.close()
 
 
 def test_outage_of_one_home_is_no_outage_of_another(homes: TwoHomes, acme: Provisioned, globex: Provisioned) -> None:
@@ -261,3 +267,20 @@ def test_outage_of_one_home_is_no_outage_of_another(homes: TwoHomes, acme: Provi
         caller_of(down, globex.secret_key)
     with pytest.raises(UnavailableError), down.functions.tenant_transaction(globex.organization.id):
         pytest.fail("a transaction was opened")
+    down.close()
+
+
+def test_report_of_the_platform_has_the_facts_of_all_databases(
+    homes: TwoHomes, targets: OutboxTargets, aws: AwsAccount, globex: Provisioned
+) -> None:
+    sqs, kms = (AwsClient(service, REGION, aws.endpoint_url) for service in ("sqs", "kms"))
+    reader = DeployedSettings(sqs, kms, REGION, path_style=True)
+    deployment = Deployment(lambda: reader, DeployedResources(queues={}, buckets={}, keys={}))
+    organization_id, today = globex.organization.id, now().date()
+    delete_organization(homes.platform, targets, organization_id, "the end", OPERATOR, grace=GRACE, now=now())
+    homes.execute(homes.second, "ALTER TABLE apps NO FORCE ROW LEVEL SECURITY")
+
+    report = report_platform(homes.platform, deployment, Period(start=today, end=today + timedelta(days=1)), now=now())
+
+    assert [each.organization_id for each in report.deletions.rows] == [organization_id]
+    assert report.facts.row_security.unprotected == ["apps"]

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.rules.homes import BUCKETS
-from tenancy.stores.postgres.homes import Databases as Routed
+from tenancy.stores.postgres.homes import RoutedDatabases
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.free_ports import free_port
@@ -28,20 +28,20 @@ class TwoHomes:
 
     main: Databases
     second: Databases
-    functions: Routed
-    platform: Routed
-    authorizer: Routed
+    functions: RoutedDatabases
+    platform: RoutedDatabases
+    authorizer: RoutedDatabases
 
     @classmethod
     def of(cls, main: Databases, second: Databases, *, unreachable: str = "") -> "TwoHomes":
         """Return a platform that knows no home yet, and in which the database *unreachable* does not answer."""
         nothing = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
 
-        def routed(role: str) -> Routed:
+        def routed(role: str) -> RoutedDatabases:
             given = {"main": main, "second": second}
             urls = {name: each.servers.postgres_url(role, each.name) for name, each in given.items()}
             urls |= {unreachable: nothing} if unreachable else {}
-            return Routed(lambda: "\n".join(f"{name} {url}" for name, url in urls.items()))
+            return RoutedDatabases(lambda: "\n".join(f"{name} {url}" for name, url in urls.items()))
 
         return cls(
             main=main,

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tenancy.stores.clickhouse.client import Client
     from tenancy.stores.internet.names import Names
     from tenancy.stores.postgres.client import Database
-    from tenancy.stores.postgres.homes import Databases, Homes
+    from tenancy.stores.postgres.homes import Homes, RoutedDatabases
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
     from tenancy.use_cases.admission.domain_owners import DomainOwners
@@ -87,25 +87,25 @@ class Wiring:
         Row-level security limits it to one tenant.
         """
         from tenancy.stores.aws.secrets import DATABASE
-        from tenancy.stores.postgres.homes import Databases
+        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return Databases(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
+        return RoutedDatabases(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
 
     @cached_property
-    def authorizer_database(self) -> "Databases":
+    def authorizer_database(self) -> "RoutedDatabases":
         """PostgreSQL with the authorizer's role, which may look up credentials and read no table."""
         from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
-        from tenancy.stores.postgres.homes import Databases
+        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return Databases(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE), secret=AUTHORIZER_DATABASE)
+        return RoutedDatabases(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE), secret=AUTHORIZER_DATABASE)
 
     @cached_property
     def platform_database(self) -> "Homes":
         """PostgreSQL with the platform's role, for statements that cross organizations."""
         from tenancy.stores.aws.secrets import PLATFORM_DATABASE
-        from tenancy.stores.postgres.homes import Databases
+        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return Databases(lambda: self.secrets.get_secret(PLATFORM_DATABASE), secret=PLATFORM_DATABASE)
+        return RoutedDatabases(lambda: self.secrets.get_secret(PLATFORM_DATABASE), secret=PLATFORM_DATABASE)
 
     @cached_property
     def nearest_reads(self) -> "NearestReads":
@@ -124,12 +124,12 @@ class Wiring:
         return self.settings.replica_address if may_hold(region, self.settings.pinned_region) else None
 
     @cached_property
-    def owner_database(self) -> "Databases":
+    def owner_database(self) -> "RoutedDatabases":
         """PostgreSQL with the owner of the tables, for migrations only."""
         from tenancy.stores.aws.secrets import OWNER_DATABASE
-        from tenancy.stores.postgres.homes import Databases
+        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return Databases(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
+        return RoutedDatabases(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
 
     @cached_property
     def secret_versions(self) -> "SecretVersions":

@@ -66,6 +66,7 @@ class CountingClient:
         self._client = client
         self.rows = 0
         self.most_bytes = LIMITS[-1]
+        self.database = client.database
 
     def query(self, statement: str, *, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the driver's result
         """Return the result of *statement*."""

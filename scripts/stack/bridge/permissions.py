@@ -138,7 +138,7 @@ def _of_route53(request: SignedRequest) -> Iterator[Permission]:
 
 
 def _of_lambda(request: SignedRequest) -> Iterator[Permission]:
-    name = request.path.removesuffix("/invocations").rpartition("/")[2]
+    name = request.path.removesuffix("/invocations").rpartition("/")[2].rpartition(":function:")[2]
     yield "lambda:InvokeFunction", f"lambda:function:{name}"
 
 

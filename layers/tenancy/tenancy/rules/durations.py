@@ -49,7 +49,7 @@ CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # between the clocks of two funct
 REPLICA_STATEMENT_SECONDS: Final = 5  # of a time-out of 29 s. Then the primary answers the read.
 REPLICA_PAUSE_SECONDS: Final = 30.0  # after a replica was unreachable or too slow. A try costs up to 6 seconds.
 HOME_CACHE_SECONDS: Final = 60  # the directory of homes; a stale entry costs a hop, and does no harm
-VALUE_CLAIM_TIME: Final = timedelta(hours=1)  # longer than any function runs
+VALUE_CLAIM_TIME: Final = timedelta(minutes=20)  # longer than any function runs
 TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again
 TABLE_MAX_PAUSE: Final = timedelta(seconds=8)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from tenancy.errors import DeploymentError
 
 BUCKETS: Final = 1024
-DATABASE_NAME: Final = re.compile("[a-z][a-z0-9-]{0,31}")  # as the migration has it
+HOME_NAME: Final = re.compile("[a-z][a-z0-9-]{0,31}")  # as the migration has it
 CATALOGUE: Final = "main"  # the first database, which also has the directory and the values that are unique among all
 # The advisory lock of transactions without a tenant: the first 8 bytes of SHA-256 of "tenancy platform fence".
 PLATFORM_FENCE: Final = int.from_bytes(hashlib.sha256(b"tenancy platform fence").digest()[:8], signed=True)
@@ -62,7 +62,7 @@ def parse_databases(text: str) -> Mapping[str, str]:
     urls: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         name, _, url = line.strip().partition(" ")
-        if not DATABASE_NAME.fullmatch(name) or not url.strip():
+        if not HOME_NAME.fullmatch(name) or not url.strip():
             raise DatabaseListError(f"has no name or no URL in line {number}")
         if name in urls:
             raise DatabaseListError(f"has the name {name} twice")

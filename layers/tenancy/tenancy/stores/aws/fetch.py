@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -24,10 +25,10 @@ INVOKE_PATH: Final = "/2015-03-31/functions/{}/invocations"
 class Fetcher:
     """The function `fetch`. It alone calls servers that a tenant names."""
 
-    def __init__(self, aws: AwsClient, function_name: str) -> None:
-        """Invoke *function_name*, a name without a qualifier."""
+    def __init__(self, aws: AwsClient, function: str) -> None:
+        """Invoke *function*: a name, or the ARN of an alias."""
         self._aws = aws
-        self._path = INVOKE_PATH.format(function_name)
+        self._path = INVOKE_PATH.format(quote(function, safe=""))
 
     def fetch_url(
         self,

@@ -65,7 +65,8 @@ class RequestSigner:
     ) -> None:
         """Sign *method*, *headers*, *host*, *path*, the time and the body of each request.
 
-        *path* has no character that a URL encodes, and the values of *headers* have single spaces.
+        *path* is percent-encoded, and the values of *headers* have single spaces. All services but S3 encode the path
+        once more in the text that they sign.
         """
         self.path = path
         fixed = {**headers, "Host": host}
@@ -74,9 +75,9 @@ class RequestSigner:
         lines = sorted((name.lower(), value.strip()) for name, value in {**fixed, DATE_HEADER: PLACE}.items())
         self._names = ";".join(name for name, _ in lines)
         canonical_headers = "".join(f"{name}:{value}\n" for name, value in lines)
-        self._before_date, self._after_date = f"{method}\n{path}\n\n{canonical_headers}\n{self._names}\n".rsplit(
-            PLACE, 1
-        )
+        signed_path = path if service == "s3" else path.replace("%", "%25")
+        canonical = f"{method}\n{signed_path}\n\n{canonical_headers}\n{self._names}\n"
+        self._before_date, self._after_date = canonical.rsplit(PLACE, 1)
         self._fixed_lines = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
         self._credentials = credentials
         self._place = region, service

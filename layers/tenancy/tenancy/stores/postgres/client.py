@@ -220,10 +220,10 @@ class Database:
                 if statement_seconds is not None:
                     conn.execute(sql.SQL(LIMIT_STATEMENTS).format(sql.Literal(statement_seconds * 1000)))
                 yield cursor
+                conn.commit()
             except BaseException:
                 self._roll_back(conn)
                 raise
-            conn.commit()
         except psycopg.OperationalError as error:
             raise UnavailableError("The database is unreachable.") from error
 

@@ -23,7 +23,7 @@ MAX_CACHED: Final = 100_000  # organizations
 
 
 class Homes(Protocol):
-    """The databases of the platform as one role: one `Database`, or several as `Databases`.
+    """The databases of the platform as one role: one `Database`, or several as `RoutedDatabases`.
 
     It has no transaction without a tenant. The caller must choose a database first: the catalogue, the home of an
     organization, or each of them.
@@ -80,7 +80,7 @@ class SeveralDatabasesError(DeploymentError):
         )
 
 
-class Databases:
+class RoutedDatabases:
     """The databases that a secret names, as one role.
 
     They are known, and connect, at the first use. The secret is read again every few minutes, and for an unknown name.
@@ -241,7 +241,8 @@ class Databases:
                 except MovedError as error:
                     name, move_id = error.other, error.move_id
                 else:
-                    self._remember(organization_id, name)
+                    if move_id is not None:
+                        self._remember(organization_id, name)
                     return database, conn
             self._homes.pop(organization_id, None)
         raise UnavailableError("The organization is being moved.")
@@ -293,11 +294,17 @@ def _find_owners(conn: Connection, wanted: tuple[str, list[str]]) -> list[UUID]:
     return [organization_id for (organization_id,) in conn.execute(FIND_OWNERS, wanted)]
 
 
-def group_by_home[Item](
+def transactions_for[Item](
     homes: Homes, items: Iterable[Item], organization_of: Callable[[Item], UUID]
-) -> Iterable[tuple[Database, list[Item]]]:
-    """Group *items* by the databases of their organizations."""
-    grouped: dict[Database, list[Item]] = {}
+) -> Sequence[tuple[AbstractContextManager[Connection], list[Item]]]:
+    """Return transactions of the platform, which are not begun yet, with the *items* that belong into each.
+
+    With one database it is one transaction for all items. With several it is one for each organization, in its home.
+    """
+    every = homes.every()
+    if len(every) == 1:
+        return [(every[0].transaction(), list(items))]
+    grouped: dict[UUID, list[Item]] = {}
     for item in items:
-        grouped.setdefault(homes.of(organization_of(item)), []).append(item)
-    return grouped.items()
+        grouped.setdefault(organization_of(item), []).append(item)
+    return [(homes.tenant_transaction(organization_id), own) for organization_id, own in grouped.items()]

@@ -14,8 +14,8 @@ import msgspec
 
 from tenancy.rules.audit_record import PLATFORM_LOG, AddressedRecord, AuditOutcome
 from tenancy.stores.postgres.audit_log import UnwritableRecordError, insert_audit_record
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.homes import Homes, group_by_home
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import Homes, transactions_for
 from tenancy.stores.postgres.platform.audit_logs import insert_refusal
 from tenancy.stores.postgres.platform.deletions import list_erasing
 
@@ -54,20 +54,20 @@ def _is_written(platform_db: Homes, record: AddressedRecord) -> bool:
 
 def _write(platform_db: Homes, records: Collection[AddressedRecord]) -> None:
     """Write records into the home of their actor's organization: each database has a log of the platform."""
-    for database, own in group_by_home(platform_db, records, _actors_organization):
-        _write_into(database, own)
+    for transaction, own in transactions_for(platform_db, records, _actors_organization):
+        with transaction as conn:
+            _insert(conn, own)
 
 
-def _write_into(database: Database, records: Collection[AddressedRecord]) -> None:
-    with database.transaction() as conn:
-        erasing = list_erasing(conn, [_actors_organization(each) for each in records])
-        redacted = [_without_address(each) if _actors_organization(each) in erasing else each for each in records]
-        # In one order everywhere: else two runs that write the same records in different orders wait for each other.
-        for each in sorted(_merge_refusals(redacted, erasing), key=lambda each: (each.organization_id, each.record.id)):
-            if each.record.outcome is AuditOutcome.REFUSED and each.organization_id not in erasing:
-                insert_refusal(conn, each)
-            else:
-                insert_audit_record(conn, each.organization_id, each.record)
+def _insert(conn: Connection, records: Collection[AddressedRecord]) -> None:
+    erasing = list_erasing(conn, [_actors_organization(each) for each in records])
+    redacted = [_without_address(each) if _actors_organization(each) in erasing else each for each in records]
+    # In one order everywhere: else two runs that write the same records in different orders wait for each other.
+    for each in sorted(_merge_refusals(redacted, erasing), key=lambda each: (each.organization_id, each.record.id)):
+        if each.record.outcome is AuditOutcome.REFUSED and each.organization_id not in erasing:
+            insert_refusal(conn, each)
+        else:
+            insert_audit_record(conn, each.organization_id, each.record)
 
 
 def _actors_organization(each: AddressedRecord) -> UUID:

@@ -17,7 +17,7 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.dead_letters import DeadLetter, DeadLetterKind
 from tenancy.rules.durations import DEAD_LETTER_RETENTION
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
-from tenancy.stores.postgres.homes import Homes, group_by_home
+from tenancy.stores.postgres.homes import Homes, transactions_for
 from tenancy.stores.postgres.platform.dead_letters import (
     insert_letter,
     list_ending,
@@ -98,8 +98,8 @@ def _assign(platform_db: Homes, messages: Sequence[DeadMessage]) -> Mapping[UUID
     """Return the messages to keep, by organization."""
     ending: dict[UUID, bool] = {}
     organization_ids = {message.letter.organization_id for message in messages}
-    for database, own in group_by_home(platform_db, organization_ids, lambda organization_id: organization_id):
-        with database.transaction() as conn:
+    for transaction, own in transactions_for(platform_db, organization_ids, lambda organization_id: organization_id):
+        with transaction as conn:
             ending |= list_ending(conn, own)
     assigned: dict[UUID, list[DeadMessage]] = defaultdict(list)
     for message in messages:

@@ -108,18 +108,17 @@ def await_writers(
         WritersActiveError: a writer may be left.
         OvertakenError, UnavailableError: as for `place_tombstones`.
     """
-    is_quiet = now >= closed_at + writer_wait
-    if not is_quiet:
-        raise WritersActiveError
+    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
+        _require_tombstone(conn, organization_id, generation)
+        if now < closed_at + writer_wait:
+            raise WritersActiveError
+        if has_claimed_jobs(conn, organization_id, now=now, until=closed_at + PRIVACY_JOB_CLAIM_TIME):
+            raise WritersActiveError
     names = [ROLL_UP_LEASE, release_lease(organization_id)]
-    for database in erasure_stores.platform_db.every():  # each rolls up all rows of ClickHouse
+    for database in erasure_stores.platform_db.every():  # the roll-up of each one reads all rows of ClickHouse
         with database.transaction() as conn:
             if has_active_leases(conn, names, now=now, ending_before=closed_at + ROLL_UP_LEASE_TIME):
                 raise WritersActiveError
-    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
-        _require_tombstone(conn, organization_id, generation)
-        if has_claimed_jobs(conn, organization_id, now=now, until=closed_at + PRIVACY_JOB_CLAIM_TIME):
-            raise WritersActiveError
 
 
 def erase_store(

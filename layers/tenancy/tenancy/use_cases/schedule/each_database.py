@@ -6,6 +6,8 @@ from typing import Any
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.schedule.failures import collect_failures
 
+type OneDatabase = Database  # a function imports no store
+
 
 def run_in_each(databases: Sequence[Database], run: Callable[[Database], Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the result of *run* for the only database, or the results for all of them.

@@ -112,7 +112,7 @@ def _require_own_user(client: Client, storage: str) -> None:
 
 
 def _list_columns(client: Client, database: str) -> Mapping[str, Any]:
-    return dict(client.query(LIST_COLUMNS, parameters={"database": database}).result_rows)
+    return {str(table): found for table, found in client.query(LIST_COLUMNS, {"database": database}).result_rows}
 
 
 def _count_shards(client: Client, storage: str) -> int:

@@ -13,7 +13,7 @@ from tenancy.stores.postgres.client import Connection
 UPSERT_ENTRIES: Final = """
     INSERT INTO catalogue_entries AS c (organization_id, kind, value, claimed_at)
     SELECT %(organization_id)s, new.kind, new.value, %(now)s
-    FROM unnest(%(kinds)s, %(values)s) AS new (kind, value) ORDER BY new.kind, new.value
+    FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS new (kind, value) ORDER BY new.kind, new.value
     ON CONFLICT (kind, value) DO UPDATE SET claimed_at = greatest(c.claimed_at, excluded.claimed_at)
     WHERE c.organization_id = excluded.organization_id
     RETURNING kind, value

@@ -1,0 +1,68 @@
+"""Delete old versions of a stack's functions and layers. `make deploy` does so after each deploy.
+
+Usage: ``python -m scripts.deploy.old_versions tenancy-production --region eu-central-1 [--keep 5]``
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import boto3
+
+from scripts.deploy.versions import FunctionVersions, list_functions
+
+KEPT: Final = 5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print and delete the old versions of a stack."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.deploy.old_versions", description=__doc__.splitlines()[0])
+    parser.add_argument("stack", help="the name of the CloudFormation stack")
+    parser.add_argument("--region", help="the region of the stack; AWS_REGION or the profile's by default")
+    parser.add_argument("--keep", type=int, default=KEPT, help="the newest versions of each function (%(default)s)")
+    chosen = parser.parse_args(arguments)
+    if chosen.keep < 1:
+        parser.error("--keep: expected 1 or more")
+    delete_old_versions(chosen.stack, chosen.region, keep=chosen.keep)
+    return 0
+
+
+def delete_old_versions(stack: str, region: str | None, *, keep: int = KEPT) -> None:
+    """Delete all versions of functions but the *keep* newest and those of aliases, and the layers of none that is left.
+
+    Lambda copies a layer into the versions that have it. So the order does not matter to a running version.
+    """
+    aws_lambda = boto3.client("lambda", region_name=region)
+    functions = list(list_functions(boto3.client("cloudformation", region_name=region), aws_lambda, stack))
+    kept_layers: set[str] = set()
+    for function in functions:
+        old = set(_old_versions(function, keep))
+        for number in sorted(old):
+            print(f"deploy: deleting version {number} of {function.name}", flush=True)
+            aws_lambda.delete_function(FunctionName=function.name, Qualifier=str(number))
+        kept_layers |= function.newest_layers.union(
+            *(each.layers for each in function.versions if each.number not in old)
+        )
+    for name, number, arn in _layer_versions(aws_lambda, f"{stack}-"):
+        if arn not in kept_layers:
+            print(f"deploy: deleting version {number} of layer {name}", flush=True)
+            aws_lambda.delete_layer_version(LayerName=name, VersionNumber=number)
+
+
+def _old_versions(function: FunctionVersions, keep: int) -> Iterator[int]:
+    for version in function.versions[:-keep]:
+        if version.number not in function.used:
+            yield version.number
+
+
+def _layer_versions(aws_lambda: Any, prefix: str) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 - boto3's client
+    """Yield name, number and ARN of each version of the layers whose names begin with *prefix*."""
+    for page in aws_lambda.get_paginator("list_layers").paginate():
+        for name in (each["LayerName"] for each in page["Layers"] if each["LayerName"].startswith(prefix)):
+            for versions in aws_lambda.get_paginator("list_layer_versions").paginate(LayerName=name):
+                yield from ((name, each["Version"], each["LayerVersionArn"]) for each in versions["LayerVersions"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Old versions of functions and layers are deleted, and aliases move back to an earlier release. moto answers."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from scripts.deploy import old_versions, roll_back
+from tests.given import REGION, AwsAccount
+
+STACK = "acme-production"
+RELEASES = [f"2026-11-2{day}T12:00:00Z" for day in range(1, 8)]
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+TEMPLATE = {
+    "Resources": {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}},
+        "Usage": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "Runtime": "python3.13",
+                "Handler": "index.handler",
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Code": {"ZipFile": "def handler(event, context): ..."},
+            },
+        },
+    }
+}
+
+
+def archive(text: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("index.py", text)
+    return content.getvalue()
+
+
+@pytest.fixture
+def function(aws: AwsAccount) -> Iterator[str]:  # noqa: ARG001 - its account
+    """Return a function that seven releases have published, each with a layer of its own."""
+    cloudformation, functions = boto3.client("cloudformation"), boto3.client("lambda")
+    cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
+    [name] = [
+        each["PhysicalResourceId"]
+        for each in cloudformation.list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::Lambda::Function"
+    ]
+    for release in RELEASES:
+        functions.publish_layer_version(LayerName="globex-tenancy", Content={"ZipFile": archive(release)})
+        layer = functions.publish_layer_version(LayerName=f"{STACK}-tenancy", Content={"ZipFile": archive(release)})
+        functions.update_function_configuration(
+            FunctionName=name,
+            Environment={"Variables": {"RELEASE": release}},
+            Layers=[layer["LayerVersionArn"]],
+        )
+        functions.update_function_code(FunctionName=name, ZipFile=archive(release), Publish=True)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="7")
+    yield name
+    cloudformation.delete_stack(StackName=STACK)
+
+
+def versions_of(name: str) -> list[str]:
+    return [each["Version"] for each in boto3.client("lambda").list_versions_by_function(FunctionName=name)["Versions"]]
+
+
+def layer_versions(name: str) -> int:
+    found: list[Any] = boto3.client("lambda").list_layer_versions(LayerName=name)["LayerVersions"]
+    return len(found)
+
+
+def live(name: str) -> str:
+    return str(boto3.client("lambda").get_alias(FunctionName=name, Name="live")["FunctionVersion"])
+
+
+def test_newest_versions_and_their_layers_stay(function: str) -> None:
+    old_versions.delete_old_versions(STACK, REGION, keep=5)
+
+    assert sorted(versions_of(function)) == ["$LATEST", "3", "4", "5", "6", "7"]
+    assert layer_versions(f"{STACK}-tenancy") == 5
+
+
+def test_version_of_an_alias_stays(function: str) -> None:
+    boto3.client("lambda").update_alias(FunctionName=function, Name="live", FunctionVersion="2")
+
+    old_versions.delete_old_versions(STACK, REGION, keep=1)
+
+    assert sorted(versions_of(function)) == ["$LATEST", "2", "7"]
+    assert layer_versions(f"{STACK}-tenancy") == 2
+
+
+def test_layers_of_another_stack_stay(function: str) -> None:  # noqa: ARG001 - deployed
+    before = layer_versions("globex-tenancy")
+
+    assert old_versions.main([STACK, "--region", REGION, "--keep", "1"]) == 0
+
+    assert layer_versions("globex-tenancy") == before
+
+
+def test_roll_back_moves_to_the_newest_release_before(function: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = roll_back.main([STACK, "--region", REGION, "--before", RELEASES[-1]])
+
+    assert (status, live(function)) == (0, "6")
+    assert capsys.readouterr().out == f"{function}: version 6, release {RELEASES[-2]}\n"
+
+
+def test_roll_back_to_before_all_releases_changes_nothing(function: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = roll_back.main([STACK, "--region", REGION, "--before", RELEASES[0]])
+
+    assert (status, live(function)) == (1, "7")
+    assert "Its alias is unchanged." in capsys.readouterr().err

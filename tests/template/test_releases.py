@@ -1,0 +1,240 @@
+"""Releases: callers follow the aliases, a deploy publishes versions, and alarms roll back."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from samtranslator.model.preferences.deployment_preference_collection import CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST
+
+from scripts.deploy.transform import transform
+from tests.given import REGION
+from tests.members import for_each
+from tests.template.template import ALARMS, FOLDERS, RESOURCES, TEMPLATE, properties_of, routes
+from tests.template.transformed import transformed, transformed_of
+
+FUNCTIONS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"]
+LOGICAL_IDS = {RESOURCES[name]["Properties"]["CodeUri"].removeprefix("functions/"): name for name in FUNCTIONS}
+LAYERS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::LayerVersion"]
+# These name a function to publish or watch it. They do not invoke it.
+NO_CALLERS = {
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::Version",
+}
+ROTATION = "AWS documents functions for rotations, and no aliases."
+EXECUTIONS_OF_BEFORE = "An execution of the release before invokes the function itself, for weeks."
+WITHOUT_ALIAS = {
+    ("AuthorizerDatabaseRotation", "RotateUsers"): ROTATION,
+    ("DatabaseRotation", "RotateUsers"): ROTATION,
+    ("DeleteOrganizationRole", "Erase"): EXECUTIONS_OF_BEFORE,
+    ("PlatformDatabaseRotation", "RotateUsers"): ROTATION,
+    ("RotateUsersPermission", "RotateUsers"): ROTATION,
+}
+# A canary of it would hold up Ingest, which a deploy updates after all writers to ClickHouse.
+AT_ONCE = {"HeldEvents"}
+GRADUAL = {LOGICAL_IDS[folder] for folder in FOLDERS if routes(folder)} - AT_ONCE | {"Authorizer"}
+
+
+def functions_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of the template
+    """Yield each function that *value* refers to without an alias or version."""
+    text = json.dumps(value)
+    named = re.findall(r'"Ref": "(\w+)"|"Fn::GetAtt": (?:\["|")(\w+)|\$\{(\w+)[.}]', text)
+    yield from {name for groups in named for name in groups if name in FUNCTIONS}
+
+
+def versions(template: dict[str, Any]) -> dict[str, str]:
+    """Return the logical id of each function's version. CloudFormation publishes a version with a new id."""
+    made = transform(template, region=REGION)["Resources"]
+    found = {name: each for name, each in made.items() if each["Type"] == "AWS::Lambda::Version"}
+    return {each["Properties"]["FunctionName"]["Ref"]: name for name, each in found.items()}
+
+
+def changed(*path: str, value: object) -> dict[str, Any]:
+    """Return template.yaml with another *value* at *path*."""
+    template: dict[str, Any] = json.loads(json.dumps(TEMPLATE))
+    *parents, last = path
+    part = template
+    for name in parents:
+        part = part[name]
+    part[last] = value
+    return template
+
+
+def republished(template: dict[str, Any]) -> set[str]:
+    """Return the functions of which a deploy of *template* after template.yaml publishes a version."""
+    before = versions(TEMPLATE)
+    return {name for name, version in versions(template).items() if before[name] != version}
+
+
+# -------------------------------------------------------------------------------------------------------- who invokes
+
+
+def test_each_function_has_an_alias_of_its_newest_version() -> None:
+    aliases = {
+        each["Properties"]["FunctionName"]["Ref"]: each for each in transformed_of("AWS::Lambda::Alias").values()
+    }
+
+    assert set(aliases) == set(FUNCTIONS)
+    for name, alias in aliases.items():
+        assert alias["Properties"]["Name"] == "live"
+        assert alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0].startswith(f"{name}Version")
+
+
+def test_callers_of_functions_follow_the_alias() -> None:
+    """An integration, authorizer, custom resource, state machine, schedule, queue, permission, role or setting."""
+    callers = {
+        (name, function)
+        for name, resource in transformed(gradual=True).items()
+        if resource["Type"] not in NO_CALLERS
+        for function in functions_in(resource["Properties"])
+    }
+
+    assert callers == set(WITHOUT_ALIAS)
+
+
+def test_reference_without_an_alias_is_found() -> None:
+    uri = {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:lambda:path/functions/${Ingest.Arn}/invocations"}
+
+    assert list(functions_in({"uri": uri})) == ["Ingest"]
+    assert list(functions_in({"Fn::GetAtt": "Ingest.Arn"})) == ["Ingest"]
+    assert list(functions_in({"Fn::GetAtt": ["Ingest", "Arn"]})) == ["Ingest"]
+    assert not list(functions_in({"Ref": "IngestAliaslive"}))
+
+
+# ------------------------------------------------------------------------------------------------ what makes versions
+
+
+def test_changed_code_publishes_its_function_alone() -> None:
+    assert republished(changed("Resources", "Usage", "Properties", "Timeout", value=28)) == {"Usage"}
+
+
+@for_each("layer", LAYERS)
+def test_changed_layer_publishes_its_functions(layer: str) -> None:
+    used = {"Ref": layer}
+    everywhere = used in TEMPLATE["Globals"]["Function"]["Layers"]
+    users = {name for name in FUNCTIONS if everywhere or used in RESOURCES[name]["Properties"].get("Layers", [])}
+
+    assert republished(changed("Resources", layer, "Properties", "Description", value="Another content.")) == users
+
+
+def test_each_deploy_publishes_all_functions() -> None:
+    """Otherwise an alias would keep the old value of a parameter in its variables."""
+    path = ("Globals", "Function", "Environment", "Variables", "RELEASE")
+
+    assert republished(changed(*path, value="2026-11-29T12:00:00Z")) == set(FUNCTIONS)
+
+
+def test_changed_parameter_alone_publishes_nothing() -> None:
+    """If this fails, SAM sees values of parameters, and RELEASE can go."""
+    assert not republished(changed("Parameters", "MailFrom", "Default", value="other@attribution.example"))
+
+
+def test_old_versions_stay_for_a_roll_back() -> None:
+    kept = transformed_of("AWS::Lambda::Version").values()
+
+    assert {each["DeletionPolicy"] for each in kept} == {"Retain"}
+
+
+@for_each("layer", LAYERS)
+def test_old_versions_of_layers_stay_with_those_of_functions(layer: str) -> None:
+    """But none of a deploy that failed. The name is per stack, so that a stack deletes its own ones only."""
+    resource = RESOURCES[layer]
+
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert resource["Properties"]["LayerName"]["Fn::Sub"].startswith("${AWS::StackName}-")
+    assert "RetentionPolicy" not in resource["Properties"]
+
+
+def test_no_function_restores_a_snapshot() -> None:
+    """docs/decisions/0082-releases.md has the reasons."""
+    assert [
+        name for name, each in transformed_of("AWS::Lambda::Function").items() if "SnapStart" in each["Properties"]
+    ] == []
+    assert "SnapStart" not in TEMPLATE["Globals"]["Function"]
+
+
+# ---------------------------------------------------------------------------------------------------- gradual shifting
+
+
+def test_codedeploy_is_used_only_if_asked_for() -> None:
+    made = [each for each in transformed().values() if "CodeDeploy" in json.dumps(each)]
+
+    assert TEMPLATE["Parameters"]["GradualDeployment"]["Default"] == "false"
+    assert made == []
+
+
+def test_functions_of_requests_are_deployed_gradually() -> None:
+    resources = transformed(gradual=True)
+
+    policies = {name: resources[f"{name}Aliaslive"].get("UpdatePolicy") for name in FUNCTIONS}
+
+    assert {name for name, policy in policies.items() if policy} == GRADUAL
+    for name in GRADUAL:
+        assert policies[name]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"] == {"Ref": f"{name}DeploymentGroup"}
+
+
+def test_only_functions_before_ingest_are_deployed_at_once() -> None:
+    before_ingest = {name.removesuffix("Aliaslive") for name in RESOURCES["Ingest"]["DependsOn"]}
+
+    assert before_ingest >= AT_ONCE
+    assert GRADUAL.isdisjoint(before_ingest)
+
+
+@for_each("function", sorted(GRADUAL))
+def test_alarms_roll_a_deployment_back(function: str) -> None:
+    group = transformed(gradual=True)[f"{function}DeploymentGroup"]["Properties"]
+
+    watched = [alarm_of(each["Name"]) for each in group["AlarmConfiguration"]["Alarms"]]
+
+    own = {name for name in watched if function in json.dumps(ALARMS[name].get("Dimensions", []))}
+    metrics = {ALARMS[name]["MetricName"] for name in watched}
+    faults = {"AuthorizerFault", "Duration"} if function == "Authorizer" else {"5XXError", "Errors"}
+    assert metrics == faults | {"Throttles"}
+    assert {ALARMS[name]["MetricName"] for name in own} == metrics - {"5XXError", "AuthorizerFault"}
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    assert group["AlarmConfiguration"]["Enabled"] is True
+
+
+def alarm_of(name: dict[str, str]) -> str:
+    """Return the logical id of an alarm that a deployment group names: here, or in the nested stack."""
+    if "Ref" in name:
+        return name["Ref"]
+    output = name["Fn::GetAtt"].removeprefix("FunctionAlarms.Outputs.")
+    return f"{output}Alarm"
+
+
+@for_each("kind", CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST)
+def test_each_kind_of_shift_can_be_chosen(kind: str) -> None:
+    assert kind in TEMPLATE["Parameters"]["TrafficShift"]["AllowedValues"]
+
+
+def test_chosen_shift_reaches_the_groups() -> None:
+    parameters = {"GradualDeployment": "true", "TrafficShift": "Linear10PercentEvery1Minute"}
+
+    made = transform(TEMPLATE, region=REGION, parameters=parameters)["Resources"].values()
+
+    groups = [each for each in made if each["Type"] == "AWS::CodeDeploy::DeploymentGroup"]
+    names = {json.dumps(each["Properties"]["DeploymentConfigName"]) for each in groups}
+    assert names == {
+        json.dumps({"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": parameters["TrafficShift"]}]})
+    }
+
+
+@pytest.mark.parametrize("gradual", [False, True])
+def test_stack_stays_below_cloudformations_limit(gradual: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    maximum = 500
+
+    assert len(transformed(gradual=gradual)) < maximum
+
+
+def test_nested_alarms_get_the_names_of_functions() -> None:
+    given = RESOURCES["FunctionAlarms"]["Properties"]["Parameters"]
+
+    assert {name: value["Ref"] for name, value in given.items()} == {name: name for name in given}
+    assert {name for name in given if name in FUNCTIONS} == set(given) - {"AlarmTopicArn"}
+    assert properties_of("AWS::CloudFormation::Stack")["FunctionAlarms"]["TemplateURL"] == "stacks/function_alarms.yaml"
