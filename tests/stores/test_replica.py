@@ -218,6 +218,19 @@ def test_replica_that_ends_during_a_read_is_unreachable(
         replica.start()
 
 
+def test_frozen_replica_is_given_up_in_seconds(near: Replica, replica: StreamingReplica, acme: Provisioned) -> None:
+    read = reading(acme.organization.id)
+    near.read(read, NO_MARKS)
+    with replica.frozen():
+        began_at = time.monotonic()
+
+        fault = fault_of(near, read)
+
+        took = time.monotonic() - began_at
+    assert fault == ReplicaFault.UNREACHABLE
+    assert took < 20  # of the 29 s of a request: 2 s for the state, and two connections of 3 s
+
+
 def test_replica_that_is_nowhere_is_unreachable(
     acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
 ) -> None:
