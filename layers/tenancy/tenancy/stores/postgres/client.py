@@ -112,8 +112,9 @@ class Database:
         """This database: it is the only one."""
         return self
 
-    def of(self, _organization_id: UUID) -> "Database":
+    def of(self, organization_id: UUID) -> "Database":
         """Return this database: it is the only one."""
+        del organization_id
         return self
 
     def by_name(self) -> Mapping[str, "Database"]:
@@ -124,8 +125,9 @@ class Database:
         """Return this database: it is the only one."""
         return (self,)
 
-    def name_home(self, _organization_id: UUID) -> str:
+    def name_home(self, organization_id: UUID) -> str:
         """Return the name of this database: it is the only one."""
+        del organization_id
         return CATALOGUE
 
     @contextmanager
