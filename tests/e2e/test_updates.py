@@ -47,6 +47,7 @@ def updated(stack: Stack) -> Iterator[dict[str, list[str]]]:
     yield {name: [live[name], functions.publish_version(FunctionName=name)["Version"]] for name in names}
     for name in names:
         functions.update_function_code(FunctionName=name, ZipFile=code[name])
+        functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=live[name])  # also after a failure
 
 
 def test_update_and_roll_back_disturb_no_client(
