@@ -38,7 +38,7 @@ def with_another_file(code: bytes) -> bytes:
 @pytest.fixture
 def updated(stack: Stack) -> Iterator[dict[str, list[str]]]:
     """Publish a version with other code of each function, and yield the live version and the new one by its name."""
-    functions = stack.session().client("lambda", endpoint_url=stack.aws_endpoint_url)
+    functions = stack.client("lambda")
     names = [stack.physical_id(each) for each in UPDATED]
     live = {name: functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in names}
     code = {name: code_of(functions, name) for name in names}
@@ -53,7 +53,7 @@ def updated(stack: Stack) -> Iterator[dict[str, list[str]]]:
 def test_update_and_roll_back_disturb_no_client(
     stack: Stack, api: Api, provision: Provision, updated: dict[str, list[str]]
 ) -> None:
-    functions = stack.session().client("lambda", endpoint_url=stack.aws_endpoint_url)
+    functions = stack.client("lambda")
     owners = [provision(name, "enterprise") for name in ("acme", "globex")]
 
     with Clients(api.url, owners) as clients:
