@@ -14,12 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
-import psycopg
 import pytest
 import redis
 from moto.server import ThreadedMotoServer
-from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -48,6 +45,7 @@ from tenancy.use_cases.schema.migrate import migrate
 from tests import repeated_work
 from tests.aws_account import make_account
 from tests.database_pool import DatabasePool
+from tests.fast_servers import fast_folder, make_cheap
 from tests.free_ports import free_port
 from tests.given import (
     API_URL,
@@ -98,9 +96,6 @@ SHARING = {
 
 # The URL of a real ClickHouse on 127.0.0.1, if `make test-clickhouse` has started one.
 REAL_CLICKHOUSE = "TEST_CLICKHOUSE_URL"
-
-MEMORY = Path("/dev/shm")
-MEMORY_BYTES = 10 << 30  # for four workers, each with about 100 databases
 
 # Python's own threshold suits small programs: a test makes more objects than that with every request.
 gc.set_threshold(50_000, 20, 50)
@@ -158,33 +153,6 @@ def servers() -> Iterator[Servers]:
         for name in (clickhouse.NAME, postgres.NAME, valkey.NAME):
             processes.stop(directory, name)
         shutil.rmtree(directory)
-
-
-def fast_folder() -> Path | None:
-    """Return a folder in memory, or None if the machine has none with enough room.
-
-    ClickHouse makes many small files for each insert. A file system on a disk takes more processor time for them than
-    ClickHouse takes for the insert.
-    """
-    if not os.access(MEMORY, os.W_OK):
-        return None
-    free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
-    return MEMORY if free >= MEMORY_BYTES else None
-
-
-def make_cheap(superuser_url: str, password: str) -> None:
-    """Make PostgreSQL faster and smaller: data that a crash of a test server loses does not matter.
-
-    Each hash of a password is cheap to compute, too, because each test opens connections.
-    """
-    with psycopg.connect(superuser_url, autocommit=True) as conn:
-        conn.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
-        conn.execute("ALTER SYSTEM SET scram_iterations = 1")
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-            conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
-        conn.execute("SELECT pg_reload_conf()")
-        conn.execute("SET scram_iterations = 1")
-        conn.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(sql.Literal(password)))
 
 
 def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> None:

@@ -32,6 +32,7 @@ from tenancy.stores.aws.secrets import (
     Secrets,
 )
 from tests import aws_account
+from tests.fast_servers import fast_folder, make_cheap
 from tests.free_ports import free_port
 from tests.given import REGION, ROOT
 from tests.stores.private_authority import make_authority, tls_server
@@ -99,13 +100,14 @@ class NewCluster:
 
 @contextmanager
 def running_cluster() -> Iterator[NewCluster]:
-    directory = Path(tempfile.mkdtemp(prefix="tenancy-cluster-"))
+    directory = Path(tempfile.mkdtemp(prefix="tenancy-cluster-", dir=fast_folder()))
     settings, credentials = StackSettings(root=ROOT, directory=directory), Credentials.load(directory)
     plain_port = free_port()
     authority = make_authority(directory / "authority")
     superuser_url = postgres.superuser_url(settings, port=plain_port, credentials=credentials)
     try:
         processes.start(directory, postgres.prepare(settings, port=plain_port, credentials=credentials))
+        make_cheap(superuser_url, credentials.superuser)
         with tls_server(authority, plain_port, is_postgres=True) as port:
             cluster = NewCluster(
                 superuser_url=superuser_url,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -70,6 +71,21 @@ class StreamingReplica:
 
     def stop(self) -> None:
         processes.stop(self.directory, postgres.NAME)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let no process of the replica run. Its connections stay open, and the system goes on accepting others."""
+        server = psutil.Process(
+            int((self.directory / postgres.NAME / "data" / "postmaster.pid").read_text().split()[0])
+        )
+        every = [server, *server.children(recursive=True)]
+        for process in every:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in every:
+                process.resume()
 
     def start(self) -> None:
         settings = StackSettings(root=ROOT, directory=self.directory)

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -136,6 +137,7 @@ def invoke(stack: Stack, logical_id: str) -> None:
         raise RuntimeError(f"{logical_id} failed: {answer['Payload'].read().decode()}")
 
 
+@cache
 def find_resource(stack: Stack, logical_id: str) -> str:
     """Return the physical id of a resource of the template."""
     found = aws_client(stack, "cloudformation").describe_stack_resource(
@@ -144,6 +146,7 @@ def find_resource(stack: Stack, logical_id: str) -> str:
     return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
 
+@cache
 def aws_client(stack: Stack, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     """Return a client of the local AWS."""
     make: Any = boto3.Session(region_name=stack.region, aws_access_key_id="test", aws_secret_access_key="test").client  # noqa: S106

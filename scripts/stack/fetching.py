@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.deploy.versions import ALIAS
 from scripts.stack import aws
 from scripts.stack.authority import ROOT, SERVER, make_authority
 from scripts.stack.deployment import function_ids
 from scripts.stack.settings import LOOPBACK, StackSettings
 
 FUNCTION = "Fetch"
-ALIAS = "live"
 FOLDER = "authority"
 NAMES = "names"
 PROVIDERS = ("oidc", "saml")

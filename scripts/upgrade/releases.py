@@ -57,6 +57,11 @@ class Releases:
         run("up", self._settings_of(release))
         return Stack.load(self.settings.directory)
 
+    def deploy_again(self, release: str) -> None:
+        """Deploy *release* with another value of a parameter, so that each function gets a new version."""
+        changed = replace(self._settings_of(release), deletion_grace_seconds=GRACE_SECONDS + 1)
+        run("up", changed)
+
     def stop(self) -> None:
         """Stop the stack."""
         run("down", self.settings)

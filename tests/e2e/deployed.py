@@ -5,12 +5,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import boto3
 import clickhouse_connect
+from clickhouse_connect.driver.client import Client
 
 WAIT_SECONDS = 300.0  # only a failure waits so long
 POLL_SECONDS = 0.25
@@ -36,20 +39,25 @@ class Stack:
 
     def invoke(self, logical_id: str, event: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Invoke a deployed function that is not behind the API, and return its result."""
-        client = self.session().client("lambda", endpoint_url=self.aws_endpoint_url)
         payload = json.dumps(event or {}).encode()
-        answer = client.invoke(FunctionName=self.physical_id(logical_id), Payload=payload)
+        answer = self.client("lambda").invoke(FunctionName=self.physical_id(logical_id), Payload=payload)
         document: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, document
         return document
 
-    def session(self) -> boto3.Session:
-        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.region)
+    @cache  # noqa: B019 - a run has one stack. To make a client takes more processor time than a hundred calls of it.
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Return the client of a service of AWS."""
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.region)
+        make: Any = session.client
+        return make(service, endpoint_url=self.aws_endpoint_url)
 
+    @cache  # noqa: B019
     def physical_id(self, logical_id: str) -> str:
         """Return the physical id of the template's resource."""
-        stacks = self.session().client("cloudformation", endpoint_url=self.aws_endpoint_url)
-        found = stacks.describe_stack_resource(StackName=self.stack_name, LogicalResourceId=logical_id)
+        found = self.client("cloudformation").describe_stack_resource(
+            StackName=self.stack_name, LogicalResourceId=logical_id
+        )
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def mail(self) -> list[dict[str, Any]]:
@@ -60,16 +68,13 @@ class Stack:
 
     def count_stored(self, organization_id: str, *, where: str = "1", table: str = "events") -> int:
         """Count the distinct events of an organization in ClickHouse."""
-        client = clickhouse_connect.get_client(dsn=self.clickhouse_url)
-        statement = f"SELECT count() FROM {table} FINAL WHERE organization_id = {{id:UUID}} AND {where}"
-        try:
-            return int(client.query(statement, parameters={"id": organization_id}).result_rows[0][0])
-        finally:
-            client.close()
+        with closing(clickhouse_connect.get_client(dsn=self.clickhouse_url)) as client:
+            return _count(client, organization_id, where=where, table=table)
 
     def wait_for_stored(self, organization_id: str, events: int, *, table: str = "events") -> None:
         """Wait until ClickHouse has exactly so many *events* of an organization."""
-        assert wait_for(lambda: self.count_stored(organization_id, table=table), events) == events
+        with closing(clickhouse_connect.get_client(dsn=self.clickhouse_url)) as client:
+            assert wait_for(lambda: _count(client, organization_id, table=table), events) == events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,11 @@ class Api:
             text = response.read()
             received = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status, received, json.loads(text) if text else None)
+
+
+def _count(client: Client, organization_id: str, *, where: str = "1", table: str) -> int:
+    statement = f"SELECT count() FROM {table} FINAL WHERE organization_id = {{id:UUID}} AND {where}"
+    return int(client.query(statement, parameters={"id": organization_id}).result_rows[0][0])
 
 
 def wait_for(read: Callable[[], int], expected: int) -> int:

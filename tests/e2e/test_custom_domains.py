@@ -61,7 +61,7 @@ def await_work(stack: Stack, is_done: Callable[[], bool]) -> None:
 
 
 def certificates(stack: Stack, domain: str) -> list[str]:
-    client = stack.session().client("acm", endpoint_url=stack.aws_endpoint_url)
+    client = stack.client("acm")
     found = client.list_certificates()["CertificateSummaryList"]
     return [each["CertificateArn"] for each in found if each["DomainName"] == domain]
 

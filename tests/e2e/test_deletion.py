@@ -69,7 +69,7 @@ def sending_devices(api: Api, organization: Organization) -> Iterator[Counter[in
 
 def executions_of(stack: Stack, organization: Organization) -> dict[str, Any]:
     """Return status and history of the executions of the organization's deletions, by name."""
-    client = stack.session().client("stepfunctions", endpoint_url=stack.aws_endpoint_url)
+    client = stack.client("stepfunctions")
     found = client.list_executions(stateMachineArn=stack.physical_id("DeleteOrganization"))["executions"]
     return {
         each["name"]: (each["status"], client.get_execution_history(executionArn=each["executionArn"])["events"])
@@ -80,7 +80,7 @@ def executions_of(stack: Stack, organization: Organization) -> dict[str, Any]:
 
 @pytest.fixture
 def public_key(stack: Stack) -> EllipticCurvePublicKey:
-    kms = stack.session().client("kms", endpoint_url=stack.aws_endpoint_url)
+    kms = stack.client("kms")
     key = load_der_public_key(kms.get_public_key(KeyId=stack.physical_id("SigningKey"))["PublicKey"])
     assert isinstance(key, EllipticCurvePublicKey)
     return key

@@ -108,7 +108,7 @@ def slow_starter_plan(stack: Stack) -> Iterator[None]:
 
     The template's plan refills so fast that a slow machine would never be throttled.
     """
-    gateway: Any = stack.session().client("apigateway", endpoint_url=stack.aws_endpoint_url)
+    gateway: Any = stack.client("apigateway")
     plan_id = stack.physical_id("StarterPlan")
     before = gateway.get_usage_plan(usagePlanId=plan_id)["throttle"]
 

@@ -37,7 +37,7 @@ def stopped(part: str) -> Iterator[None]:
 @contextmanager
 def short_visibility(stack: Stack) -> Iterator[None]:
     """Let SQS deliver a message again after seconds instead of the template's minutes."""
-    sqs = stack.session().client("sqs", endpoint_url=stack.aws_endpoint_url)
+    sqs = stack.client("sqs")
     url = stack.physical_id("EventsQueue")
     before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})

@@ -49,7 +49,7 @@ class World:
         return self.tenantctl.run_in_shell(command, TENANTCTL_SECRET_KEY=secret_key)
 
     def public_key(self) -> bytes:
-        client = self.stack.session().client("kms", endpoint_url=self.stack.aws_endpoint_url)
+        client = self.stack.client("kms")
         key: bytes = client.get_public_key(KeyId=self.stack.physical_id("SigningKey"))["PublicKey"]
         return key
 

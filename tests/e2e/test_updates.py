@@ -4,10 +4,12 @@ import io
 import time
 import urllib.request
 import zipfile
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
+from scripts.deploy.versions import ALIAS
 from scripts.upgrade.clients import Clients
 from scripts.upgrade.ledger import read_ledger
 from tests.e2e.conftest import Provision
@@ -33,18 +35,33 @@ def with_another_file(code: bytes) -> bytes:
     return changed.getvalue()
 
 
-def test_update_and_roll_back_disturb_no_client(stack: Stack, api: Api, provision: Provision) -> None:
-    functions = stack.session().client("lambda", endpoint_url=stack.aws_endpoint_url)
+@pytest.fixture
+def updated(stack: Stack) -> Iterator[dict[str, list[str]]]:
+    """Publish a version with other code of each function, and yield the live version and the new one by its name."""
+    functions = stack.client("lambda")
     names = [stack.physical_id(each) for each in UPDATED]
-    deployed = {name: code_of(functions, name) for name in names}
+    live = {name: functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in names}
+    code = {name: code_of(functions, name) for name in names}
+    for name in names:
+        functions.update_function_code(FunctionName=name, ZipFile=with_another_file(code[name]))
+    yield {name: [live[name], functions.publish_version(FunctionName=name)["Version"]] for name in names}
+    for name in names:
+        functions.update_function_code(FunctionName=name, ZipFile=code[name])
+        functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=live[name])  # also after a failure
+
+
+def test_update_and_roll_back_disturb_no_client(
+    stack: Stack, api: Api, provision: Provision, updated: dict[str, list[str]]
+) -> None:
+    functions = stack.client("lambda")
     owners = [provision(name, "enterprise") for name in ("acme", "globex")]
 
     with Clients(api.url, owners) as clients:
         clients.wait_for_answers(ANSWERS)
-        for step, change in (("update", with_another_file), ("roll-back", bytes)):
+        for step, index in (("update", 1), ("roll-back", 0)):
             clients.enter(step)
-            for name, code in deployed.items():
-                functions.update_function_code(FunctionName=name, ZipFile=change(code))
+            for name, versions in updated.items():
+                functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=versions[index])
             clients.wait_for_answers(ANSWERS)
 
     assert clients.answers.faults() == []

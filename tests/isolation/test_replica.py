@@ -1,6 +1,7 @@
 """The connection to the read replica by itself: the same role, the same policies, and no write."""
 
 from collections.abc import Iterator
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -65,7 +66,7 @@ def test_tenant_sees_only_its_own_rows_in_each_table(
         tables = conn.execute(LIST_READABLE).fetchall()
 
     seen = {
-        each.organization.id: near.read(lambda db, own=each.organization.id: owners_in(db, own, tables), ())
+        each.organization.id: near.read(partial(owners_in, organization_id=each.organization.id, tables=tables), ())
         for each in (acme, globex)
     }
 
@@ -104,4 +105,4 @@ def test_no_table_takes_a_write(near: Replica, databases: Databases, acme: Provi
     assert len(tables) > 5
     for table in tables:
         with pytest.raises(psycopg.Error, match=r"recovery|read-only"):
-            near.read(lambda db, into=table: insert(db, into), ())
+            near.read(partial(insert, table=table), ())

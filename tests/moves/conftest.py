@@ -6,7 +6,7 @@ import pytest
 
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.signer import Signer
-from tests.conftest import fast_folder
+from tests.fast_servers import fast_folder
 from tests.given import REGION, AwsAccount
 from tests.moves.servers import Deployment, running_deployment
 

@@ -10,7 +10,7 @@ import pytest
 from scripts.move.databases import read_databases
 from scripts.move.errors import MoveError
 from scripts.move.organization import complete_moves, move_bucket, move_organization
-from tests.conftest import fast_folder
+from tests.fast_servers import fast_folder
 from tests.moves.leftovers import homes_of, list_leftovers
 from tests.moves.runs import run
 from tests.moves.servers import MAIN, OPTIONS, SECOND, Deployment, running_deployment

@@ -102,12 +102,15 @@ def test_row_policy_on_a_distributed_table_is_refused(engine: str) -> None:
 
 
 def test_estimate_of_shards_elsewhere_counts_rows(filled: Servers) -> None:
-    filled.single.command("RENAME TABLE events TO stored")
-    filled.single.command("CREATE TABLE events ENGINE = Log AS SELECT * FROM stored")  # EXPLAIN tells nothing of it
-    tenant = TenantReader(filled.single, ACME)
+    tenant = TenantReader(filled.shards, ACME)
+    filled.shards.command("RENAME TABLE events TO distributed")
+    # EXPLAIN tells nothing of it, as of a shard on another server.
+    filled.shards.command("CREATE TABLE events ENGINE = Log AS SELECT * FROM distributed")
 
     found = estimate_rows_before(tenant, 0, LAST_KEY)
 
+    filled.shards.command("DROP TABLE events")
+    filled.shards.command("RENAME TABLE distributed TO events")
     assert found > 0
     assert tenant.rows_read == 0
 

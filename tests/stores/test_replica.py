@@ -7,13 +7,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from scripts.stack import postgres
 from tenancy.errors import UnavailableError
 from tenancy.rules.durations import REPLICA_LAG_LIMIT
 from tenancy.rules.replica_reads import ReplicaFault, WriteMark
 from tenancy.stores.postgres import replica as replica_module
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.replica import Replica, ReplicaError, find_position
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.free_ports import free_port
@@ -149,7 +150,12 @@ def test_replica_of_an_idle_primary_answers(
     asked: list[object] = []
     look_up = databases.functions.look_up
     monkeypatch.setattr("tenancy.rules.replica_reads.REPLICA_LAG_LIMIT", timedelta(0))
-    monkeypatch.setattr(databases.functions, "look_up", lambda read: asked.append(read) or look_up(read))
+
+    def ask(read: Callable[[Connection], object]) -> object:
+        asked.append(read)
+        return look_up(read)
+
+    monkeypatch.setattr(databases.functions, "look_up", ask)
 
     found = [near.read(reading(acme.organization.id), NO_MARKS) for _ in range(3)]
 
@@ -212,6 +218,19 @@ def test_replica_that_ends_during_a_read_is_unreachable(
         replica.start()
 
 
+def test_frozen_replica_is_given_up_in_seconds(near: Replica, replica: StreamingReplica, acme: Provisioned) -> None:
+    read = reading(acme.organization.id)
+    near.read(read, NO_MARKS)
+    with replica.frozen():
+        began_at = time.monotonic()
+
+        fault = fault_of(near, read)
+
+        took = time.monotonic() - began_at
+    assert fault == ReplicaFault.UNREACHABLE
+    assert took < 20  # of the 29 s of a request: 2 s for the state, and two connections of 3 s
+
+
 def test_replica_that_is_nowhere_is_unreachable(
     acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
 ) -> None:
@@ -219,7 +238,7 @@ def test_replica_that_is_nowhere_is_unreachable(
 
 
 def test_slow_statement_is_cancelled(near: Replica, acme: Provisioned, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica_module, "PREPARE", replica_module.sql.SQL("SET statement_timeout = 100; SELECT false"))
+    monkeypatch.setattr(replica_module, "PREPARE", sql.SQL("SET statement_timeout = 100; SELECT false"))
 
     def sleep(db: Database) -> None:
         with db.tenant_transaction(acme.organization.id) as conn:

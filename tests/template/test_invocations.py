@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scripts.deploy.versions import ALIAS
 from tests.template.app_source import app
 from tests.template.template import FOLDERS, RESOURCES, events, properties_of
 from tests.template.transformed import transformed, transformed_of
@@ -17,7 +18,6 @@ SCHEDULED = [function for function in FOLDERS if events(function, "ScheduleV2")]
 BEHIND_CUSTOM_RESOURCES = list(
     dict.fromkeys(resource["Properties"]["ServiceToken"]["Ref"].removesuffix(".Alias") for resource in CUSTOM.values())
 )
-ALIAS = "live"
 # Types with data, or with keys to data, that outlive the stack.
 KEPT = {"AWS::SQS::Queue", "AWS::KMS::Key", "AWS::S3::Bucket"}
 

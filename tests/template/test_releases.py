@@ -171,7 +171,7 @@ def test_codedeploy_is_used_only_if_asked_for() -> None:
 def test_functions_of_requests_are_deployed_gradually() -> None:
     resources = transformed(gradual=True)
 
-    policies = {name: resources[f"{name}Aliaslive"].get("UpdatePolicy") for name in FUNCTIONS}
+    policies = {name: resources[f"{name}Aliaslive"].get("UpdatePolicy", {}) for name in FUNCTIONS}
 
     assert {name for name, policy in policies.items() if policy} == GRADUAL
     for name in GRADUAL:

@@ -220,10 +220,13 @@ def test_unknown_limit_stops_no_deploy() -> None:
 
 
 PRICES = Prices()
-TYPES = sorted({resource["Type"] for _, _, resource in all_resources()})
 
 
-@for_each("kind", TYPES)
+def resource_types() -> list[str]:
+    return sorted({resource["Type"] for _, _, resource in all_resources()})
+
+
+@for_each("kind", resource_types)
 def test_each_type_has_a_price_or_a_reason_for_none(kind: str) -> None:
     sections = [name for name in SECTIONS if kind in getattr(PRICES, name)]
 

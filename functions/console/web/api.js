@@ -1,6 +1,7 @@
 /** Calls the API. The access token is in memory only. The browser keeps the refresh token in a cookie of its own. */
 
 import { forgetCreatedKeys } from "./created_keys.js";
+import { afterOwnWrite, keepOwnWrite } from "./own_writes.js";
 import { parseProblem } from "./problem.js";
 import { inTurn } from "./session_lock.js";
 import { ownerOf } from "./token_owner.js";
@@ -170,12 +171,14 @@ async function send(method, path, call, token, isRetry = false) {
       ...(call.body === undefined ? {} : { "Content-Type": "application/json" }),
       ...(token ? { Authorization: `Bearer ${token}` } : {}),
       ...(call.idempotencyKey ? { "Idempotency-Key": call.idempotencyKey } : {}),
+      ...(method === "GET" ? afterOwnWrite() : {}),
       ...(CONSOLE_ROUTES.includes(path) ? WITH_COOKIE : {}),
     },
     body: call.body === undefined ? undefined : JSON.stringify(call.body),
     signal: call.signal,
     ...(call.isFresh ? { cache: "reload" } : {}),
   }).catch(refuse);
+  keepOwnWrite(response.headers);
   const wait = Number(response.headers.get("Retry-After") ?? Infinity);
   if (method === "GET" && !isRetry && RETRIED.includes(response.status) && wait <= LONGEST_WAIT_SECONDS) {
     await new Promise((resolve) => setTimeout(resolve, wait * 1_000));

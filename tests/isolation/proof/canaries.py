@@ -88,7 +88,7 @@ def plant_canaries(databases: Databases, canaries: Canaries, organization_ids: l
 
 
 class _Planting:
-    """The rows of one organization in PostgreSQL."""
+    """The rows of one organization in PostgreSQL. Each statement is a transaction of its own."""
 
     def __init__(
         self, conn: psycopg.Connection[Any], tables: list[Table], canaries: Canaries, organization_id: UUID
@@ -108,8 +108,7 @@ class _Planting:
             for table in empty:
                 for with_optional in (False, True):  # a constraint may need optional columns
                     try:
-                        with self._conn.transaction():
-                            self._insert(table, row=1, with_optional=with_optional)
+                        self._insert(table, row=1, with_optional=with_optional)
                         break
                     except psycopg.Error as error:
                         errors[table.name] = str(error).partition("\n")[0]
@@ -122,7 +121,7 @@ class _Planting:
         """
         for table in self._tables:
             for with_optional in (True, False):
-                with suppress(psycopg.Error), self._conn.transaction():
+                with suppress(psycopg.Error):
                     self._insert(table, row=2, with_optional=with_optional)
                     break
 
@@ -200,8 +199,7 @@ class _Planting:
         for (row,) in self._conn.execute(list_rows, (self._organization_id,)).fetchall():
             canary = self._canaries.create(self._organization_id, field_name)
             try:
-                with self._conn.transaction():
-                    self._conn.execute(update, (_text_value(column, canary), row))
+                self._conn.execute(update, (_text_value(column, canary), row))
                 self._canaries.planted_fields.add(field_name)
             except psycopg.errors.GeneratedAlways:
                 [(text,)] = self._conn.execute(read, (row,))

@@ -5,12 +5,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
 import jwt
 import psycopg
+import pytest
 from pydantic import SecretStr
 
 from tenancy.gateway.cookies import HOST_PREFIX
@@ -28,7 +30,7 @@ from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.custom_domains import activate_domain
-from tests.given import OPERATOR, PASSWORD, ROOT, Databases
+from tests.given import CHEAP_HASHER, OPERATOR, PASSWORD, ROOT, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant_canaries
 from tests.isolation.proof.discovery.tables import Table, discover_tables
@@ -208,6 +210,12 @@ class ProofData:
         return next(each for each in self.credentials_of(organization_id) if each.kind == kind)
 
 
+@cache
+def hashed_password() -> str:
+    """Return a hash of the password of all members that log in. To make it takes much processor time on purpose."""
+    return HASHER.hash(PASSWORD)
+
+
 def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey, sso: SsoSetting) -> ProofData:
     """Provision the organizations through the use case, and plant their canaries."""
     canaries = Canaries()
@@ -229,10 +237,11 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     log_ins = {each: _add_sso_log_ins(databases, each, sso) for each in names}
     with superuser(databases) as conn:
         conn.execute(LIFT_LIMIT_OF_USERS)
+        tables = [table for table in discover_tables(conn) if _has_uuid(table)]
     return ProofData(
         organizations=tuple(
             replace(
-                _organization(databases, each, names[each], write_keys[each], used),
+                _organization(databases, each, names[each], write_keys[each], used, tables),
                 email=SESSION_EMAIL,
                 refresh_token=refresh_tokens[each],
                 one_time_tokens={**one_time_tokens[each], **log_ins[each].tokens},
@@ -246,7 +255,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
         ),
         credentials=tuple(credentials),
         canaries=canaries,
-        owners=_owners(databases),
+        owners=_owners(databases, tables),
     )
 
 
@@ -272,7 +281,9 @@ def _provision(databases: Databases, targets: OutboxTargets, canaries: Canaries,
         admin_password=SecretStr(PASSWORD),
         tier=tier,
     )
-    provisioned = provision_organization(databases.platform, targets, new, OPERATOR, now=datetime.now(UTC))
+    with pytest.MonkeyPatch.context() as patch:  # its administrator never logs in
+        patch.setattr("tenancy.use_cases.organizations.provision.HASHER", CHEAP_HASHER)
+        provisioned = provision_organization(databases.platform, targets, new, OPERATOR, now=datetime.now(UTC))
     for canary in (name, subdomain, address):
         canaries.assign(canary, provisioned.organization.id)
     return provisioned
@@ -310,7 +321,7 @@ def _add_one_time_tokens(databases: Databases, organization_id: UUID) -> dict[st
             sample = json.loads((ROOT / "events/identity" / f"{name}.json").read_text())
             conn.execute(INSERT_MEMBER, (user_id, organization_id, email, status))
             if status == "active":
-                conn.execute(SET_PASSWORD, (HASHER.hash(PASSWORD), user_id))
+                conn.execute(SET_PASSWORD, (hashed_password(), user_id))
             conn.execute(INSERT_ONE_TIME_TOKEN, (organization_id, uuid4(), user_id, purpose, token.digest))
             tokens[json.loads(sample["body"])["token"]] = token.text
     return tokens
@@ -375,7 +386,7 @@ def _add_session(databases: Databases, organization_id: UUID) -> str:
     token = generate_token(TokenType.REFRESH, organization_id)
     with superuser(databases) as conn:
         conn.execute(INSERT_USER, (user_id, organization_id, SESSION_EMAIL, "viewer"))
-        conn.execute(SET_PASSWORD, (HASHER.hash(PASSWORD), user_id))
+        conn.execute(SET_PASSWORD, (hashed_password(), user_id))
         conn.execute(INSERT_SESSION, (organization_id, session_id, user_id))
         conn.execute(INSERT_REFRESH_TOKEN, (organization_id, token.digest, session_id))
     return token.text
@@ -480,9 +491,9 @@ def _make_usable(databases: Databases, used: set[str], canaries: Canaries, organ
 
 
 def _organization(
-    databases: Databases, organization_id: UUID, name: str, write_key: ApiKey, used: set[str]
+    databases: Databases, organization_id: UUID, name: str, write_key: ApiKey, used: set[str], tables: Iterable[Table]
 ) -> ProofOrganization:
-    """Return the organization with the id of one row for each table.
+    """Return the organization with the id of one row for each of *tables*.
 
     Calls end keys and delete apps, so these ids are not among the *used* ones, which the credentials need.
     """
@@ -490,7 +501,7 @@ def _organization(
         statement = "SELECT subdomain, gateway_key FROM organizations WHERE id = %s"
         [(subdomain, gateway_key)] = conn.execute(statement, (organization_id,)).fetchall()
         row_ids = {}
-        for table in filter(_has_uuid, discover_tables(conn)):
+        for table in tables:
             order = "status = 'invited' DESC, role DESC" if table.name == "users" else "1"
             statement = f"""
                 SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s AND id::text <> ALL (%s)
@@ -508,11 +519,11 @@ def _organization(
     )
 
 
-def _owners(databases: Databases) -> dict[str, UUID]:
+def _owners(databases: Databases, tables: Iterable[Table]) -> dict[str, UUID]:
     """Return the organization of each row's id, without the ids of organizations themselves."""
     owners: dict[str, UUID] = {}
     with superuser(databases) as conn:
-        for table in filter(_has_uuid, discover_tables(conn)):
+        for table in tables:
             if table.tenant_column != "id":
                 owners.update(conn.execute(f"SELECT id::text, organization_id FROM {table.name}").fetchall())
     return owners

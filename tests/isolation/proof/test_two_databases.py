@@ -85,7 +85,13 @@ def copy_all(source: psycopg.Connection[Any], target: psycopg.Connection[Any]) -
 
 
 @pytest.fixture
-def data(data: ProofData, databases: Databases, second: Databases, put_secret: PutSecret) -> ProofData:
+def data(
+    data: ProofData,
+    databases: Databases,
+    second: Databases,
+    secrets: None,  # noqa: ARG001 - they name one database, before this fixture names two
+    put_secret: PutSecret,
+) -> ProofData:
     """The organizations of the proof after a move: globex is in the second database. The stale rows are still there."""
     home_of = {each.organization_id: "second" if each.name == "globex" else "main" for each in data.organizations}
     with superuser(databases) as main, superuser(second) as other:

@@ -78,6 +78,8 @@ RESTORE_WHOLE_ROWS = sql.SQL("""
     DELETE FROM {table};
     INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, {rows}::jsonb)
 """)
+READ_LOG_END = "SELECT pg_current_wal_insert_lsn()"
+STANDING = ":standing"  # ends the name of a key of Redis
 LIST_ONE_TIME_TOKENS = "SELECT id, digest, expires_at FROM one_time_tokens"
 LIST_INVITED = "SELECT id FROM users WHERE status = 'invited'"
 SET_ORGANIZATION_STATUS = sql.SQL("""
@@ -105,12 +107,12 @@ class DeploymentState:
         self._members: list[sql.Composed] = []
         self._restored_sessions: bytes | None = None
         self._restored_sso: bytes | None = None
+        self._log_ends: dict[bytes, str] = {}  # of PostgreSQL, after a restoration by its statements
         self.deleted_keys: set[tuple[str, str]] = set()  # keys of Redis that the proof deletes, with their value
 
     def reset_rate_limits(self) -> None:
         """Delete all rate limit keys and counts of log-ins, so that no call ends at a limit."""
-        self._delete_keys("*:rate:*")
-        self._delete_keys("*:logins:*")
+        self._delete_keys(":rate:", ":logins:")
 
     def restore_sessions(self, *, has_revoked: bool) -> None:
         """Restore the first tokens of all sessions, and delete sessions that calls have started.
@@ -119,9 +121,9 @@ class DeploymentState:
         """
         if self._restored_sessions is None:
             self._restored_sessions = self._compose_restored_sessions().as_bytes(self._conn)
-        self._conn.execute(self._restored_sessions)
+        self._restore(self._restored_sessions)
         if has_revoked:
-            self._delete_keys("*:standing")
+            self._delete_keys(STANDING)
 
     def _compose_restored_sessions(self) -> sql.Composed:
         """Return the statements that keep the sessions and tokens of now."""
@@ -143,7 +145,7 @@ class DeploymentState:
 
         *restore_rows* ran before that call, and keeps them.
         """
-        self._conn.execute(self._keep_sso())
+        self._restore(self._keep_sso())
 
     def connect_saml(self) -> None:
         """Make the connections such to a SAML provider, whose columns their rows have, until they are put back."""
@@ -170,7 +172,7 @@ class DeploymentState:
         self._keep_sso()
         if self._restoration is None:
             self._restoration = self._compose_restoration().as_bytes(self._conn)
-        self._conn.execute(self._restoration)
+        self._restore(self._restoration)
 
     def restore_keys(self, owner: UUID | None) -> None:
         """Restore the apps, keys and members of *owner*, or of all if it is None.
@@ -179,14 +181,26 @@ class DeploymentState:
         """
         if owner not in self._managed:
             self._managed[owner] = self._compose_keys(owner).as_bytes(self._conn)
-        self._conn.execute(self._managed[owner])
+        self._restore(self._managed[owner])
 
     def set_status(self, status: OrganizationStatus) -> None:
         """Give every organization *status*, with valid tokens and without a trace of a deletion."""
         values = {"status": status.value, "action": DELETED, "kind": OutboxKind.DELETION_EXECUTION.value}
         literals = {name: sql.Literal(value) for name, value in values.items()}
         self._conn.execute(SET_ORGANIZATION_STATUS.format(**literals))
-        self._delete_keys("*:standing")
+        self._delete_keys(STANDING)
+
+    def _restore(self, statements: bytes) -> None:
+        """Run *statements*, unless nothing was written since they ran: most calls are refused, and write nothing."""
+        if self._log_ends.get(statements) == self._log_end():
+            return
+        self._conn.execute(statements)
+        self._log_ends[statements] = self._log_end()
+
+    def _log_end(self) -> str:
+        """Return the end of PostgreSQL's write-ahead log, which grows with each change of a row."""
+        [(end,)] = self._conn.execute(READ_LOG_END).fetchall()
+        return str(end)
 
     def _compose_restoration(self) -> sql.Composed:
         """Return all statements as one, because it runs before each of thousands of requests."""
@@ -247,7 +261,12 @@ class DeploymentState:
         kept = [row for (row,) in self._conn.execute(LIST_ROWS.format(table=table))]
         return DELETE_NEW_ROWS.format(table=table, kept=sql.Literal(kept))
 
-    def _delete_keys(self, pattern: str) -> None:
-        for key in self._redis.keys(pattern):
-            self.deleted_keys.add((f"Redis {pattern}", f"{key!r} {self._redis.hgetall(key)}"))
-            self._redis.delete(key)
+    def _delete_keys(self, *parts: str) -> None:
+        """Delete the keys with one of *parts* in their name."""
+        found = [key for key in self._redis.keys("*") if any(part.encode() in key for part in parts)]
+        with self._redis.pipeline(transaction=False) as calls:
+            for key in found:
+                calls.hgetall(key)
+                calls.delete(key)
+            values = calls.execute()[::2]
+        self.deleted_keys |= {(f"Redis {parts}", f"{key!r} {value}") for key, value in zip(found, values, strict=True)}

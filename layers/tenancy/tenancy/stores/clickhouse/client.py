@@ -49,6 +49,7 @@ READ_IN_ORDER: Final[Mapping[str, int]] = MappingProxyType(
 # A database with shards has Distributed tables, and a second database has the tables of each shard
 # (docs/decisions/0085-clickhouse-shards.md).
 SHARDS_SUFFIX: Final = "_shards"
+FIND_DATABASE: Final = "SELECT name FROM system.databases WHERE name = {name:String}"
 # How Distributed tables are read and written. Other tables ignore these settings. All rows of an organization are on
 # one shard. So a sub-query reads the tables of the same shard, and a query of one organization reads one shard. An
 # insert returns when all shards have stored their rows. INSERT SELECT reads with the rules of SELECT.
@@ -134,6 +135,7 @@ class TenantReader:
         self._organization_id = UUID(bytes=organization_id.bytes)
         self._first_kept = first_kept
         self._rows_read = 0
+        self._has_shards: bool | None = None
 
     @property
     def rows_read(self) -> int:
@@ -191,16 +193,27 @@ class TenantReader:
     def estimate_rows(self, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
         """Return how many rows *statement* would read, as the indexes of its tables tell.
 
-        A LIMIT does not change the estimate. ClickHouse tells nothing of a shard on another server. There it counts up
-        to `MOST_COUNTED_ROWS` rows, and the result is at most 1 more. So *statement* has no LIMIT.
+        *statement* has no LIMIT. ClickHouse tells nothing of a shard on another server. Then the reader counts up to
+        `MOST_COUNTED_ROWS` rows, and the result is at most 1 more.
 
         Raises:
             ValueError, UnavailableError: as `query`.
         """
         estimates = self.query("EXPLAIN ESTIMATE " + statement, parameters)
-        if not estimates:
+        if not estimates and self._is_on_shards():
             return self._count_rows("SELECT count() FROM (" + statement + ")", parameters)
         return sum(int(rows) for _database, _table, _parts, rows, _marks in estimates)
+
+    def _is_on_shards(self) -> bool:
+        """Return whether the tables are Distributed. It is asked once, and only if an estimate is empty."""
+        if self._has_shards is None:
+            parameters = {"name": f"{self._client.database}{SHARDS_SUFFIX}"}
+            try:
+                found = self._client.query(FIND_DATABASE, parameters=parameters, settings={"readonly": 1})
+            except ClickHouseError as error:
+                raise UnavailableError("ClickHouse is unreachable.") from error
+            self._has_shards = bool(found.result_rows)
+        return self._has_shards
 
     def _count_rows(self, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
         rows_read = self._rows_read

@@ -32,23 +32,29 @@ class Homes(Protocol):
     @property
     def catalogue(self) -> Database:
         """The first database. It has platform keys and the values that are unique among all organizations."""
+        ...
 
     def by_name(self) -> Mapping[str, Database]:
         """Return all databases by name, the catalogue first."""
+        ...
 
     def of(self, organization_id: UUID) -> Database:
         """Return the home of an organization."""
+        ...
 
     def every(self) -> Sequence[Database]:
         """Return all databases, the catalogue first."""
+        ...
 
     def name_home(self, organization_id: UUID) -> str:
         """Return the name of an organization's home, as far as this process knows."""
+        ...
 
     def tenant_transaction(
         self, organization_id: UUID, *, is_snapshot: bool = False, statement_seconds: int | None = None
     ) -> AbstractContextManager[Connection]:
         """Run the block in one transaction of the organization, in its home."""
+        ...
 
     def look_up_in_homes[Found](
         self, read: Callable[[Connection], Found], *, ids: Iterable[UUID] = (), values: Iterable[Entry] = ()
@@ -57,6 +63,7 @@ class Homes(Protocol):
 
         *read* executes one statement that looks for these organizations and values, and changes nothing.
         """
+        ...
 
 
 class UnknownDatabaseError(DeploymentError):

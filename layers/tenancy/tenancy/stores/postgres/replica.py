@@ -5,9 +5,13 @@ shares the storage of its primary and replays no log. It has functions of AWS fo
 "aurora_replica_status"). pg_current_wal_insert_lsn() fails on Aurora unless its log is a logical one.
 """
 
+import os
+import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 from typing import Final
 
 import psycopg
@@ -15,7 +19,12 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tenancy.errors import AwsCallError, UnavailableError
-from tenancy.rules.durations import REPLICA_LAG_LIMIT, REPLICA_PAUSE_SECONDS, REPLICA_STATEMENT_SECONDS
+from tenancy.rules.durations import (
+    REPLICA_LAG_LIMIT,
+    REPLICA_PAUSE_SECONDS,
+    REPLICA_STATE_SECONDS,
+    REPLICA_STATEMENT_SECONDS,
+)
 from tenancy.rules.homes import CATALOGUE, DatabaseListError, parse_databases
 from tenancy.rules.replica_reads import ReplicaFault, ReplicaState, WriteMark, has_written, is_current
 from tenancy.stores.postgres.client import Connection, Database, MovedError, UnboundRoleError
@@ -135,9 +144,10 @@ class Replica:
         Raises:
             ReplicaError: it is too far behind.
         """
-        if conn is not self._prepared:
-            self._prepare(conn)
-        state = self._find_state(conn)
+        with _cut_after(conn, REPLICA_STATE_SECONDS):
+            if conn is not self._prepared:
+                self._prepare(conn)
+            state = self._find_state(conn)
         if not is_current(state) and not self._has_sampled_position(state):
             raise ReplicaError(ReplicaFault.LAG)
         if not has_written(state, self._marks, now=datetime.now(UTC)):
@@ -177,6 +187,26 @@ class Replica:
                 return False
             self._sampled = position, now
         return state.position >= self._sampled[0]
+
+
+@contextmanager
+def _cut_after(conn: Connection, seconds: float) -> Iterator[None]:
+    """Cut the connection if the block takes longer, because a frozen server enforces no time-out.
+
+    The statement that waits for the server then fails as if the connection had broken.
+    """
+    timer = Timer(seconds, _cut, [conn.fileno()])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(descriptor: int) -> None:
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
 
 
 def _fault_of(error: psycopg.Error) -> ReplicaFault:
