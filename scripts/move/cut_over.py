@@ -137,7 +137,7 @@ def _cut_over(
             raise _LaggingError
         say(Step.COMPARE.line)
         _require_equal_schemas(connections, move, tables)
-        rows = require_equal_rows(source, target, tables, move.organization_id)
+        rows = require_equal_rows(source, target, tables, move.organization_id, deadline=deadline)
         say(f"   {rows} rows are equal")
         _require_time(deadline, fence_seconds)
         say(Step.SEQUENCES.line)

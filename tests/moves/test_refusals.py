@@ -1,5 +1,6 @@
 """A move that cannot succeed is refused in one sentence, and changes nothing."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,10 @@ from tests.moves.traffic import Organization
 
 FENCE_SECONDS = 30
 PLATFORM = UUID(int=0)  # the audit log of the platform
+FILL_OUTBOX = """
+    INSERT INTO outbox (organization_id, kind, payload, due_at)
+    SELECT %s, 'welcome_mail', '{}', now() FROM generate_series(1, 100000)
+"""
 NEXT_MIGRATION = "INSERT INTO schema_migrations (version, name, digest) VALUES (9999, 'later', 'digest')"
 
 
@@ -149,6 +154,20 @@ def test_difference_between_both_sides_undoes_the_move(deployment: Deployment, a
         move_organization(connections, acme.id, SECOND, change_the_copy, fence_seconds=FENCE_SECONDS)
 
     assert str(refused.value).startswith("These tables differ between source and target: users (1 and 1 rows).")
+
+
+def test_comparison_beyond_the_time_of_the_fence_is_undone(
+    deployment: Deployment, acme: Organization
+) -> None:
+    def wait_inside_the_fence(line: str) -> None:
+        if "Compare" in line:
+            time.sleep(0.9)  # shorter than the time that PostgreSQL gives an idle transaction
+
+    with deployment.connections() as connections, pytest.raises(MoveError) as refused:
+        deployment[MAIN].superuser.execute(FILL_OUTBOX, (acme.id,))
+        move_organization(connections, acme.id, SECOND, wait_inside_the_fence, fence_seconds=1)
+
+    assert str(refused.value) == "The fence was closed for more than 1 s. Give it more: --fence-seconds"
 
 
 def test_fence_gives_way_to_a_long_transaction(deployment: Deployment) -> None:
