@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from scripts.move.organization import move_bucket, move_organization
+from scripts.move.steps import Step
 from scripts.move.tables import STAYING, Table, list_tables
 from tenancy.rules.homes import bucket_of
 from tenancy.rules.tiers import Tier
@@ -43,6 +44,8 @@ INSERT_ROLL_UP = """
     INSERT INTO roll_ups (started_at, finished_at, counters_settled_at)
     VALUES (%(started_at)s, %(finished_at)s, %(finished_at)s)
 """
+# Inside the fence a look-up waits for the commit.
+OUTSIDE_THE_FENCE = {step.line for step in Step if not Step.FENCE.value <= step.value <= Step.COMMIT.value}
 NEW_TABLE = """
     CREATE TABLE later_table (
         organization_id uuid NOT NULL REFERENCES organizations (id), id bigint GENERATED ALWAYS AS IDENTITY,
@@ -199,7 +202,8 @@ def test_keys_are_found_at_each_moment_of_a_move(deployment: Deployment) -> None
     with Client.of(deployment).closing() as client:
 
         def find_all_keys(line: str) -> None:
-            missing.extend(line for key in acme.keys if not client.finds(key))
+            if line in OUTSIDE_THE_FENCE:
+                missing.extend(line for key in acme.keys if not client.finds(key))
 
         with deployment.connections() as connections:
             move_organization(connections, acme.id, SECOND, find_all_keys, fence_seconds=FENCE_SECONDS)
