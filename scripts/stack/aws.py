@@ -40,7 +40,7 @@ def prepare(settings: StackSettings, ports: Mapping[str, int]) -> Launch:
         is_ready=lambda: answers(f"{url}/_ministack/health", seconds=CONNECT_SECONDS),
         ready_seconds=READY_SECONDS,
         before_start=lambda: _make_ready(home, url),
-        depends_on=f"{sorted(ports.items())} {_digest_of_bridge()}",
+        depends_on=f"{sorted(ports.items())} {_digest_of_bridge(settings.root)}",
     )
 
 
@@ -142,6 +142,6 @@ def _make_ready(home: Path, url: str) -> None:
     known.write_text(url, encoding="utf-8")
 
 
-def _digest_of_bridge() -> str:
-    sources = sorted((Path(__file__).parent / "bridge").glob("*.py"))
+def _digest_of_bridge(root: Path) -> str:
+    sources = sorted((root / "scripts" / "stack" / "bridge").glob("*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
