@@ -17,9 +17,10 @@ from tenancy.stores.postgres import replica as replica_module
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.replica import Replica, ReplicaError, find_position
 from tenancy.use_cases.organizations.provision import Provisioned
+from tests.fast_servers import fast_folder
 from tests.free_ports import free_port
 from tests.given import Databases
-from tests.streaming_replica import HOST, StreamingReplica
+from tests.streaming_replica import HOST, StreamingReplica, streaming_replica
 
 RENAME = "UPDATE apps SET name = %s WHERE organization_id = %s"
 STAND_IN = """
@@ -66,6 +67,12 @@ def rename_app(databases: Databases, acme: Provisioned, name: str) -> WriteMark:
     with databases.platform.tenant_transaction(acme.organization.id) as conn:
         conn.execute(RENAME, (name, acme.organization.id))
     return WriteMark(written_at=datetime.now(UTC), position=databases.functions.look_up(find_position))
+
+
+def stand_in_for_aurora(databases: Databases, session: str, lag_ms: float | None) -> None:
+    """Make functions with the documented names and columns of those of Aurora, which no test runs on."""
+    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
+        admin.execute(STAND_IN.format(session, "NULL" if lag_ms is None else lag_ms).encode())
 
 
 def fault_of(near: Replica, use: Callable[[Database], object], marks: Sequence[WriteMark | None] = NO_MARKS) -> str:
@@ -295,7 +302,10 @@ def test_no_write_runs_where_reads_run(
     is_of_primary: bool,
 ) -> None:
     """Also at an address of a primary: the endpoint of readers of Aurora leads there if the cluster has no reader."""
-    chosen = open_replica((HOST, databases.servers.postgres_port)) if is_of_primary else near
+    chosen = near
+    if is_of_primary:
+        stand_in_for_aurora(databases, "MASTER_SESSION_ID", None)
+        chosen = open_replica((HOST, databases.servers.postgres_port))
 
     def write(db: Database) -> None:
         with db.tenant_transaction(acme.organization.id) as conn:
@@ -310,13 +320,33 @@ def test_no_write_runs_where_reads_run(
             chosen.read(use, NO_MARKS)
 
 
-def test_primary_as_replica_has_every_write(
+def test_promoted_replica_answers_nothing(
+    databases: Databases,
+    acme: Provisioned,
+    open_replica: Callable[[tuple[str, int]], Replica],
+) -> None:
+    """It has what it had replayed, and no write of the primary after that."""
+    read = reading(acme.organization.id)
+    with streaming_replica(databases.servers, fast_folder()) as own:
+        own.catch_up()
+        near = open_replica(own.address)
+        before = near.read(read, NO_MARKS)
+        own.promote()
+        mark = rename_app(databases, acme, "Renamed")
+
+        faults = [fault_of(near, read, marks) for marks in ([], [mark])]
+
+    assert before != ["Renamed"]
+    assert faults == [ReplicaFault.LAG] * 2
+
+
+def test_primary_answers_no_read_of_a_replica(
     databases: Databases, acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
 ) -> None:
+    """It looks like a replica that was promoted."""
     primary = open_replica((HOST, databases.servers.postgres_port))
-    mark = rename_app(databases, acme, "Renamed")
 
-    assert primary.read(reading(acme.organization.id), [mark, None]) == ["Renamed"]
+    assert fault_of(primary, reading(acme.organization.id)) == ReplicaFault.LAG
 
 
 @pytest.mark.parametrize(("session", "lag_ms"), [("a-reader", 20.5), ("a-reader", 60_000), ("MASTER_SESSION_ID", None)])
@@ -328,9 +358,7 @@ def test_reader_of_aurora_is_asked_by_the_functions_of_aws(
     acme: Provisioned,
     near: Replica,
 ) -> None:
-    """Functions with the documented names and columns stand for those of Aurora, which no test runs on."""
-    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
-        admin.execute(STAND_IN.format(session, "NULL" if lag_ms is None else lag_ms).encode())
+    stand_in_for_aurora(databases, session, lag_ms)
     replica.catch_up()
     read, now = reading(acme.organization.id), datetime.now(UTC)
     position = databases.functions.look_up(find_position)

@@ -35,9 +35,11 @@ PREPARE: Final = sql.SQL(
     "SET default_transaction_read_only = on; SET statement_timeout = {};"
     " SELECT to_regproc('aurora_replica_status') IS NOT NULL"
 ).format(sql.Literal(REPLICA_STATEMENT_SECONDS * 1000))
+# A server that is not in recovery has no row. It may be a replica that was promoted: nobody knows how far it is behind.
 FIND_STATE: Final = """
-    SELECT NOT pg_is_in_recovery(), pg_last_wal_replay_lsn() - '0/0'::pg_lsn,
+    SELECT false, pg_last_wal_replay_lsn() - '0/0'::pg_lsn,
            extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
+    WHERE pg_is_in_recovery()
 """
 FIND_STATE_ON_AURORA: Final = """
     SELECT session_id = 'MASTER_SESSION_ID', NULL, replica_lag_in_msec / 1000.0
