@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -15,8 +18,10 @@ from tenancy.rules.durations import REPLICA_LAG_LIMIT
 from tenancy.rules.replica_reads import ReplicaFault, WriteMark
 from tenancy.stores.postgres import replica as replica_module
 from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.replica import Replica, ReplicaError, find_position
 from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.replicas.read_nearest import NearestRead, read_nearest
 from tests.fast_servers import fast_folder
 from tests.free_ports import free_port
 from tests.given import Databases
@@ -29,6 +34,7 @@ STAND_IN = """
         RETURNS SETOF record LANGUAGE sql
         AS $$ VALUES ('instance-1', 'another', 1.0::float8), ('instance-2', '{}', {}::float8) $$;
 """
+REQUEST_SECONDS = 29.0
 NO_MARKS: Sequence[WriteMark | None] = ()
 
 
@@ -54,8 +60,14 @@ def near(replica: StreamingReplica, acme: Provisioned, open_replica: Callable[[t
     return open_replica(replica.address)
 
 
-def reading(organization_id: UUID) -> Callable[[Database], list[str]]:
-    def read(db: Database) -> list[str]:
+@pytest.fixture
+def frozen_later() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def reading(organization_id: UUID) -> Callable[[Homes], list[str]]:
+    def read(db: Homes) -> list[str]:
         with db.tenant_transaction(organization_id) as conn:
             return [name for (name,) in conn.execute("SELECT name FROM apps").fetchall()]
 
@@ -67,6 +79,16 @@ def rename_app(databases: Databases, acme: Provisioned, name: str) -> WriteMark:
     with databases.platform.tenant_transaction(acme.organization.id) as conn:
         conn.execute(RENAME, (name, acme.organization.id))
     return WriteMark(written_at=datetime.now(UTC), position=databases.functions.look_up(find_position))
+
+
+def read_in_time[Found](
+    near: Replica, databases: Databases, acme: Provisioned, use: Callable[[Homes], Found]
+) -> NearestRead[Found]:
+    """Read from the replica or else from the primary, as a request does, within the time of a request."""
+    pool = ThreadPoolExecutor(1)
+    read = pool.submit(read_nearest, databases.functions, near, acme.organization.id, use, NO_MARKS)
+    pool.shutdown(wait=False)
+    return read.result(timeout=REQUEST_SECONDS)
 
 
 def stand_in_for_aurora(databases: Databases, session: str, lag_ms: float | None) -> None:
@@ -235,13 +257,87 @@ def test_frozen_replica_is_given_up_in_seconds(near: Replica, replica: Streaming
 
         took = time.monotonic() - began_at
     assert fault == ReplicaFault.UNREACHABLE
-    assert took < 20  # of the 29 s of a request: 2 s for the state, and two connections of 3 s
+    assert took < 20  # of the 29 s of a request: 2 s for the state, and a connection of 3 s
 
 
-def test_replica_that_is_nowhere_is_unreachable(
-    acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
+def test_primary_answers_if_the_replica_freezes_in_a_read(
+    near: Replica,
+    replica: StreamingReplica,
+    databases: Databases,
+    acme: Provisioned,
+    frozen_later: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert fault_of(open_replica((HOST, free_port())), reading(acme.organization.id)) == ReplicaFault.UNREACHABLE
+    monkeypatch.setattr(replica_module, "REPLICA_TRANSACTION_SECONDS", 1.0)
+
+    def use(homes: Homes) -> object:
+        with homes.tenant_transaction(acme.organization.id) as conn:
+            if conn.info.port == replica.port:
+                frozen_later.enter_context(replica.frozen())
+            return conn.info.port, conn.execute("SELECT count(*) FROM apps").fetchone()
+
+    done = read_in_time(near, databases, acme, use)
+
+    assert done.fault == ReplicaFault.UNREACHABLE
+    assert done.found == (databases.servers.postgres_port, (1,))
+
+
+def test_primary_answers_if_the_replica_freezes_after_a_log_in(
+    near: Replica,
+    replica: StreamingReplica,
+    databases: Databases,
+    acme: Provisioned,
+    frozen_later: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first statement of a connection is that which asks for the powers of its role."""
+    connect = psycopg.connect
+
+    def connect_and_freeze(url: str, **settings: Any) -> Connection:  # noqa: ANN401 - those of psycopg
+        conn = connect(url, **settings)
+        if conn.info.port == replica.port:
+            frozen_later.enter_context(replica.frozen())
+        return conn
+
+    monkeypatch.setattr(psycopg, "connect", connect_and_freeze)
+
+    done = read_in_time(near, databases, acme, reading(acme.organization.id))
+
+    assert done.fault == ReplicaFault.UNREACHABLE
+    assert done.found == reading(acme.organization.id)(databases.functions)
+
+
+def test_connection_cut_between_transactions_is_replaced(near: Replica, acme: Provisioned) -> None:
+    """Another store may take long between two transactions of a read."""
+    read = reading(acme.organization.id)
+
+    def read_twice(db: Database) -> tuple[list[str], list[str]]:
+        first = read(db)
+        assert near._limit._socket is not None
+        replica_module._cut(near._limit._socket)
+        return first, read(db)
+
+    first, second = near.read(read_twice, NO_MARKS)
+
+    assert first == second != []
+
+
+def test_replica_that_is_nowhere_costs_one_connection(
+    acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere, tried = open_replica((HOST, free_port())), list[str]()
+    connect = psycopg.connect
+
+    def connect_and_count(url: str, **settings: Any) -> Connection:  # noqa: ANN401 - those of psycopg
+        tried.append(url)
+        return connect(url, **settings)
+
+    monkeypatch.setattr(psycopg, "connect", connect_and_count)
+
+    faults = [fault_of(nowhere, reading(acme.organization.id)) for _ in range(2)]
+
+    assert faults == [ReplicaFault.UNREACHABLE] * 2
+    assert len(tried) == 1
 
 
 def test_slow_statement_is_cancelled(near: Replica, acme: Provisioned, monkeypatch: pytest.MonkeyPatch) -> None:
