@@ -119,6 +119,8 @@ def _copy_primary(servers: Servers, home: Path) -> None:
         [hba_file] = primary.execute("SHOW hba_file").fetchone() or ("",)
         with Path(hba_file).open("a") as access:
             access.write(ALLOW_REPLICATION)
+        # Another copy ends with a checkpoint, which would remove the log that a replica has not received yet.
+        primary.execute("ALTER SYSTEM SET wal_keep_size = '128MB'")
         primary.execute("SELECT pg_reload_conf()")
     user = postgres.SYSTEM_USER if os.geteuid() == 0 else None
     home.mkdir()

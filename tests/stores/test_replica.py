@@ -424,7 +424,7 @@ def test_promoted_replica_answers_nothing(
 ) -> None:
     """It has what it had replayed, and no write of the primary after that."""
     read = reading(acme.organization.id)
-    replica.catch_up()  # the copy ends a part of the log, which the primary may then remove
+    replica.catch_up()  # so that the copy removes no log that it needs
     with streaming_replica(databases.servers, fast_folder()) as own:
         own.catch_up()
         near = open_replica(own.address)
