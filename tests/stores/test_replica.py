@@ -35,6 +35,7 @@ STAND_IN = """
         AS $$ VALUES ('instance-1', 'another', 1.0::float8), ('instance-2', '{}', {}::float8) $$;
 """
 REQUEST_SECONDS = 29.0
+REFUSED_WRITES = psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege
 NO_MARKS: Sequence[WriteMark | None] = ()
 
 
@@ -380,6 +381,24 @@ def test_conflict_with_recovery_is_a_fault_of_one_read(
     assert near.read(read, NO_MARKS) == ["Renamed"]
 
 
+def test_primary_answers_what_the_replica_does_not_have(
+    near: Replica, replica: StreamingReplica, databases: Databases, acme: Provisioned
+) -> None:
+    """A migration was just applied, and the replica has not replayed it."""
+
+    def use(homes: Homes) -> object:
+        with homes.tenant_transaction(acme.organization.id) as conn:
+            return conn.execute("SELECT new_function()").fetchone()
+
+    with replica.paused():
+        with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
+            admin.execute("CREATE FUNCTION new_function() RETURNS int LANGUAGE sql AS 'SELECT 7'")
+
+        done = read_in_time(near, databases, acme, use)
+
+    assert (done.found, done.fault) == ((7,), ReplicaFault.UNREACHABLE)
+
+
 def test_failure_of_another_store_is_no_fault_of_the_replica(near: Replica) -> None:
     def fail(_db: Database) -> None:
         raise UnavailableError("ClickHouse is unreachable.")
@@ -412,8 +431,10 @@ def test_no_write_runs_where_reads_run(
             conn.execute("INSERT INTO quota_notices SELECT * FROM quota_notices")
 
     for use in (write, count):
-        with pytest.raises((psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)):
+        chosen._paused_until = 0.0
+        with pytest.raises(ReplicaError) as raised:
             chosen.read(use, NO_MARKS)
+        assert isinstance(raised.value.__cause__, REFUSED_WRITES)
 
 
 def test_promoted_replica_answers_nothing(

@@ -125,7 +125,8 @@ class Replica:
             if cause.sqlstate not in CONFLICTS_WITH_RECOVERY:
                 self._pause()
             raise ReplicaError(_fault_of(cause)) from error
-        except UnboundRoleError as error:
+        except (UnboundRoleError, psycopg.ProgrammingError, psycopg.InternalError) as error:
+            # A replica that has not replayed a migration lacks a table or a right of it.
             self._pause()
             raise ReplicaError(ReplicaFault.UNREACHABLE) from error
         finally:
