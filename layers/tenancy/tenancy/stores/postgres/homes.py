@@ -67,12 +67,12 @@ class Homes(Protocol):
 
 
 class UnknownDatabaseError(DeploymentError):
-    """The directory or a move names a database that the functions do not know."""
+    """The directory, a move or another secret names a database that a secret does not have."""
 
     def __init__(self, name: str) -> None:
         """Name the database and the next step."""
         super().__init__(
-            f"The directory names the database {name!r}, which the secrets of PostgreSQL do not have. Add its line."
+            f"A secret of PostgreSQL has no line for the database {name!r}, which is in use. Add it to all four secrets."
         )
 
 
