@@ -72,7 +72,7 @@ class UnknownDatabaseError(DeploymentError):
     def __init__(self, name: str) -> None:
         """Name the database and the next step."""
         super().__init__(
-            f"A secret of PostgreSQL has no line for the database {name!r}, which is in use. Add it to all four secrets."
+            f"A secret of PostgreSQL has no line for the database {name!r}, which is in use. Add it to all four."
         )
 
 
