@@ -12,7 +12,7 @@ from tests.handlers.functions import PutSecret, Start
 DATABASES = [
     name
     for name, made in vars(Wiring).items()
-    if isinstance(made, cached_property) and made.func.__annotations__["return"] == "Database"
+    if isinstance(made, cached_property) and made.func.__annotations__["return"] in {"Homes", "RoutedDatabases"}
 ]
 SECRETS = {value for name, value in vars(secrets).items() if name.endswith("DATABASE")}
 
@@ -27,7 +27,7 @@ def test_log_names_the_secret_of_an_invalid_url(
 ) -> None:
     for secret in SECRETS:
         put_secret(secret, f"https://user:hunter2@{secret}")
-    database = getattr(Wiring(start("authorizer").app.settings), name)
+    database = getattr(Wiring(start("authorizer").app.settings), name).catalogue
 
     with pytest.raises(UnavailableError), database.transaction():
         pass
