@@ -35,6 +35,12 @@ def test_secret_with_one_line_is_the_url() -> None:
     assert parse_databases("no url\n") == {"main": "no url\n"}
 
 
+@pytest.mark.parametrize("text", ["main postgresql://a:b@host/x", " main   postgresql://a:b@host/x \n"])
+def test_only_line_may_keep_its_name(text: str) -> None:
+    """The second database was removed again."""
+    assert parse_databases(text) == {"main": "postgresql://a:b@host/x"}
+
+
 def test_secret_has_a_line_for_each_database() -> None:
     text = "main postgresql://a:b@one/x\n  second   postgresql://a:b@two/x?sslmode=require \n"
 
@@ -53,6 +59,7 @@ def test_secret_has_a_line_for_each_database() -> None:
         ("main postgresql://a:b@one/x\nsecond", "line 2"),
         ("main postgresql://a:b@one/x\nmain postgresql://a:hunter2@two/x", "main twice"),
         ("second postgresql://a:b@one/x\nmain postgresql://a:hunter2@two/x", "first name"),
+        ("second postgresql://a:hunter2@one/x", "first name"),
         ("main postgresql://a:b@one/x\nSecond postgresql://a:hunter2@two/x", "line 2"),
     ],
 )

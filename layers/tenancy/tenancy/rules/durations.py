@@ -31,7 +31,7 @@ DATABASE_CLUSTER_READ_TIMEOUT_SECONDS: Final = 10
 DATABASE_CLUSTER_STATE_TIMEOUT_SECONDS: Final = 45.0  # RDS refuses a change while another one is under way
 DATABASE_CLUSTER_STATE_PAUSE_SECONDS: Final = 5.0
 SECRET_CACHE_SECONDS: Final = 300.0
-SECRET_RETRY_SECONDS: Final = 5.0  # after a read that failed, while the cached value stays in use
+SECRET_RETRY_SECONDS: Final = 5.0  # after a failed read, and after one that lacks the name of a database
 TOKEN_KEYS_CACHE_SECONDS: Final = 240.0  # of public keys: a withdrawal applies within 6 minutes, slow reads included
 
 # URLs and DNS names of tenants

@@ -67,12 +67,12 @@ class Homes(Protocol):
 
 
 class UnknownDatabaseError(DeploymentError):
-    """The directory or a move names a database that the functions do not know."""
+    """The directory, a move or another secret names a database that a secret does not have."""
 
     def __init__(self, name: str) -> None:
         """Name the database and the next step."""
         super().__init__(
-            f"The directory names the database {name!r}, which the secrets of PostgreSQL do not have. Add its line."
+            f"A secret of PostgreSQL has no line for the database {name!r}, which is in use. Add it to all four."
         )
 
 
@@ -101,15 +101,18 @@ class RoutedDatabases:
         self,
         read: Callable[[], str],
         *,
+        read_again: Callable[[], str] | None = None,
         secret: str = "",
         as_owner: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Route to the databases in the text that *read* returns (`parse_databases`).
 
+        *read* may cache the text. *read_again* returns what *read* returns from then on, for an unknown name.
         *secret* and *as_owner* are those of each `Database`.
         """
         self._read = read
+        self._read_again = read_again or read
         self._secret = secret
         self._as_owner = as_owner
         self._monotonic = monotonic
@@ -130,10 +133,10 @@ class RoutedDatabases:
     def by_name(self) -> Mapping[str, Database]:
         """Return all databases by name, the catalogue first."""
         if not self._databases:
-            self._add_databases()
+            self._add_databases(self._read())
         elif self._monotonic() >= self._names_until:
             with suppress(AwsCallError, UnavailableError, DatabaseListError):  # the known ones go on serving
-                self._add_databases()
+                self._add_databases(self._read())
             self._names_until = self._monotonic() + SECRET_CACHE_SECONDS
         return self._databases
 
@@ -216,8 +219,8 @@ class RoutedDatabases:
         databases = self.by_name()
         return databases[CATALOGUE] if len(databases) == 1 else None
 
-    def _add_databases(self) -> None:
-        for name in parse_databases(self._read()):
+    def _add_databases(self, text: str) -> None:
+        for name in parse_databases(text):
             if name not in self._databases:
                 self._databases[name] = Database(
                     partial(self._find_url, name), secret=self._secret, as_owner=self._as_owner
@@ -225,7 +228,9 @@ class RoutedDatabases:
         self._names_until = self._monotonic() + SECRET_CACHE_SECONDS
 
     def _find_url(self, name: str) -> str:
-        return parse_databases(self._read())[name]
+        if (url := parse_databases(self._read()).get(name)) is None:
+            raise UnknownDatabaseError(name)
+        return url
 
     def _enter(
         self,
@@ -279,7 +284,7 @@ class RoutedDatabases:
 
     def _named(self, name: str) -> Database:
         if name not in self._databases:
-            self._add_databases()
+            self._add_databases(self._read_again())
         if name not in self._databases:
             raise UnknownDatabaseError(name)
         return self._databases[name]
