@@ -65,7 +65,7 @@ VARYING_COUNTS: Final = frozenset({"api_requests", "ingest_requests", "storage_b
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class DocumentedStep:
     """Commands of a document and their printed answer.
 
     *start* and *end* are the answer's place in the text.
@@ -86,10 +86,10 @@ def main(paths: Sequence[str]) -> int:
     return 0
 
 
-def parse_steps(text: str) -> list[Step]:
+def parse_steps(text: str) -> list[DocumentedStep]:
     """Return the commands of a document, in order, each with its answer."""
     return [
-        Step(
+        DocumentedStep(
             commands=found["commands"],
             kind=found["kind"] or "",
             answer=found["answer"] or "",
@@ -134,7 +134,7 @@ def list_differences(text: str) -> list[str]:
     ]
 
 
-def run(steps: Sequence[Step]) -> list[str]:
+def run(steps: Sequence[DocumentedStep]) -> list[str]:
     """Run the commands of *steps* in one shell and return what each of them printed.
 
     Raises:

@@ -17,7 +17,7 @@ from scripts.move.databases import Connection, Connections
 from scripts.move.errors import MoveError
 from scripts.move.homes import Mark, put_mark
 from scripts.move.replication import await_position, end_replication, find_position, name_of
-from scripts.move.steps import Step
+from scripts.move.steps import MoveStep
 from scripts.move.tables import Table, list_sequences, list_tables
 from scripts.move.unique_values import enter_values
 from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, fence_key
@@ -125,7 +125,7 @@ def _cut_over(
 ) -> float:
     source, target = connections.mover(move.source), connections.mover(move.target)
     with source.transaction():
-        say(Step.FENCE.line)
+        say(MoveStep.FENCE.line)
         source.execute(LIMIT_LOCK_WAITS)
         source.execute(sql.SQL(LIMIT_FENCE).format(limit=sql.Literal(fence_seconds * 1000)))
         for key in (PLATFORM_FENCE, fence_key(move.organization_id)):
@@ -135,20 +135,20 @@ def _cut_over(
         position = find_position(connections.owner(move.source))
         if not await_position(source, move.name, position, seconds=fence_seconds / 2):
             raise _LaggingError
-        say(Step.COMPARE.line)
+        say(MoveStep.COMPARE.line)
         _require_equal_schemas(connections, move, tables)
         rows = require_equal_rows(source, target, tables, move.organization_id, deadline=deadline)
         say(f"   {rows} rows are equal")
         _require_time(deadline, fence_seconds)
-        say(Step.SEQUENCES.line)
+        say(MoveStep.SEQUENCES.line)
         _advance_sequences(target, tables, move.organization_id)
         _require_time(deadline, fence_seconds)
-        say(Step.END_REPLICATION.line)
+        say(MoveStep.END_REPLICATION.line)
         end_replication(connections, [move.source, move.target], seconds=deadline - time.monotonic())
         enter_values(source, connections.mover(CATALOGUE), move.organization_id)
         _require_time(deadline, fence_seconds)
         require_only_run(connections)
-        say(Step.COMMIT.line)
+        say(MoveStep.COMMIT.line)
         moved = Mark(organization_id=move.organization_id, state="moved", other=move.target, move_id=move.move_id)
         put_mark(source, moved)
     return closed_at

@@ -23,7 +23,7 @@ from scripts.move.replication import (
     create_subscription,
     find_position,
 )
-from scripts.move.steps import Step
+from scripts.move.steps import MoveStep
 from scripts.move.tables import Table
 from scripts.move.unique_values import enter_values
 from tenancy.rules.homes import BUCKETS, CATALOGUE
@@ -116,19 +116,19 @@ def _copy(connections: Connections, move: Move, tables: Sequence[Table], say: Sa
     source, target = connections.mover(move.source), connections.mover(move.target)
     owner = connections.owner(move.source)
     enter_values(source, connections.mover(CATALOGUE), move.organization_id)
-    say(Step.INCOMING.line)
+    say(MoveStep.INCOMING.line)
     put_mark(
         target,
         Mark(organization_id=move.organization_id, state="incoming", other=move.source, move_id=move.move_id),
     )
-    say(Step.PUBLISH.line)
+    say(MoveStep.PUBLISH.line)
     create_publication(owner, move.name, tables, move.organization_id)
-    say(Step.SLOT.line)
+    say(MoveStep.SLOT.line)
     create_slot(source, move.name)
-    say(Step.COPY.line)
+    say(MoveStep.COPY.line)
     create_subscription(target, move.name, connections.publisher(move.source))
     await_copy(target, move.name, say)
-    say(Step.CATCH_UP.line)
+    say(MoveStep.CATCH_UP.line)
     if not await_position(source, move.name, find_position(source), seconds=CATCH_UP_SECONDS):
         raise MoveError("The target did not catch up with the source within an hour.")
 

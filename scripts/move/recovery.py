@@ -22,7 +22,7 @@ from scripts.move.homes import (
 )
 from scripts.move.replication import PREFIX, drop_publication, end_replication, list_publications
 from scripts.move.roll_ups import open_target
-from scripts.move.steps import Step
+from scripts.move.steps import MoveStep
 from scripts.move.tables import delete_rows, list_tables
 from scripts.move.unique_values import delete_answers
 from tenancy.rules.homes import CATALOGUE
@@ -67,21 +67,21 @@ def finish(connections: Connections, move: Move, say: Callable[[str], None]) -> 
         MoveError: the move is not committed, or the target lacks the organization. No row was deleted.
     """
     source, target = connections.mover(move.source), connections.mover(move.target)
-    say(Step.OPEN.line)
+    say(MoveStep.OPEN.line)
     open_target(source, target, move.organization_id, say)
-    say(Step.DIRECTORY.line)
+    say(MoveStep.DIRECTORY.line)
     put_home(connections.mover(CATALOGUE), move.organization_id, move.target)
     for name in connections.databases:
         forward_moved(connections.mover(name), move.organization_id, move.target)
-    say(Step.DELETE.line)
+    say(MoveStep.DELETE.line)
     if not (_is_committed(source, move) and has_organization(target, move.organization_id)):
         raise MoveError(f'The database "{move.target}" lacks {move.organization_id}. The rows of the source were kept.')
     delete_rows(source, list_tables(source), move.organization_id)
     if move.source != CATALOGUE:
         delete_answers(source, move.organization_id)
-    say(Step.UNPUBLISH.line)
+    say(MoveStep.UNPUBLISH.line)
     drop_publication(connections.owner(move.source), move.name)
-    say(Step.DONE.line)
+    say(MoveStep.DONE.line)
 
 
 def _undo(connections: Connections, move: Move) -> None:

@@ -3,7 +3,7 @@
 from enum import Enum
 
 
-class Step(Enum):
+class MoveStep(Enum):
     """A step. A run that is killed before or in it is completed, or undone and begun anew, by the next run."""
 
     INCOMING = 1, "Mark the organization as incoming in the target"

@@ -3,7 +3,7 @@
 import secrets
 from typing import Final
 
-from scripts.demo.client import DemoOrganization, Stack, aws_client, get, provision, roll_up
+from scripts.demo.client import DemoOrganization, Stack, aws_client, call, get, provision, roll_up
 from scripts.deploy.versions import ALIAS, list_functions
 from scripts.upgrade.activity import say
 from scripts.upgrade.clients import Clients, Sent
@@ -53,8 +53,24 @@ def move_aliases(stack: Stack, place: int) -> None:
         aws_lambda.update_alias(FunctionName=each.name, Name=ALIAS, FunctionVersion=number)
 
 
+def redrive(stack: Stack, owner: DemoOrganization) -> int:
+    """Send the dead letters of *owner* to the queue again, and return their number."""
+    sent = 0
+    while True:
+        answer = call(
+            f"{stack.api_url}/organizations/{owner.id}/dead-letters/redrive", stack.platform_key, method="POST"
+        )
+        sent += int(answer["redriven"])
+        if not answer["waiting"]:
+            return sent
+
+
 def audit(stack: Stack, owner: DemoOrganization, sent: Sent) -> list[str]:
-    """Compare the events that *owner* sent with the stored, billed and counted ones. Return the differences."""
+    """Compare the events that *owner* sent with the stored, billed and counted ones. Return the differences.
+
+    Dead letters of the roll-back are sent back first, as docs/upgrade.md tells the operator.
+    """
+    say(f"  {owner.name}: {redrive(stack, owner)} dead letters of the roll-back are sent back")
     ledger = read_ledger(stack.clickhouse_url, owner.id, sent)
     roll_up(stack)
     used = get(stack, owner, "/usage")["quotas"]["events"]["used"]

@@ -38,6 +38,7 @@ CREATE_MASTER = "CREATE ROLE master LOGIN NOSUPERUSER NOBYPASSRLS CREATEROLE CRE
 PASSWORD = "…"  # as in docs/operations.md
 OWNER_COMMENT = "-- as tenancy_owner:"  # divides the documented statements
 READY_SECONDS = 600.0  # a hang is a failure, a slow machine is not
+SET_TENANT = "SELECT set_config('app.current_tenant', %s, true)"
 INSERT_APP = "INSERT INTO apps (id, organization_id, name, platform) VALUES (gen_random_uuid(), %s, 'x', 'web')"
 
 
@@ -136,8 +137,9 @@ def test_lookups_find_the_holder_of_a_credential(installed: Databases, targets: 
 def test_policies_bind_the_owner(installed: Databases, targets: OutboxTargets) -> None:
     globex = provision(installed, targets, "globex")
 
-    for transaction in (installed.owner.transaction(), installed.owner.tenant_transaction(globex.organization.id)):
-        with transaction as conn:
+    for tenant in ("", str(globex.organization.id)):
+        with installed.owner.transaction() as conn:
+            conn.execute(SET_TENANT, (tenant,))
             assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (0,)
             assert conn.execute("UPDATE organizations SET name = 'changed'").rowcount == 0
 
@@ -145,10 +147,8 @@ def test_policies_bind_the_owner(installed: Databases, targets: OutboxTargets) -
 def test_owner_cannot_insert_rows_of_a_tenant(installed: Databases, targets: OutboxTargets) -> None:
     globex = provision(installed, targets, "globex")
 
-    with (
-        pytest.raises(psycopg.errors.InsufficientPrivilege),
-        installed.owner.tenant_transaction(globex.organization.id) as conn,
-    ):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), installed.owner.transaction() as conn:
+        conn.execute(SET_TENANT, (str(globex.organization.id),))
         conn.execute(INSERT_APP, (globex.organization.id,))
 
 

@@ -7,7 +7,7 @@ from itertools import count, cycle
 
 import pytest
 
-from scripts.move.steps import Step
+from scripts.move.steps import MoveStep
 from tenancy.rules.homes import fence_key
 from tenancy.stores.aws.signer import Signer
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
@@ -32,7 +32,7 @@ def test_kill_at_each_step_loses_and_doubles_nothing(deployment: Deployment, sig
     target = MAIN
 
     with traffic.running():
-        for step, target in zip(Step, cycle((SECOND, MAIN)), strict=False):
+        for step, target in zip(MoveStep, cycle((SECOND, MAIN)), strict=False):
             assert run_killed(deployment, f"step:{step.value[0]}", acme.id, target)
             done = run(deployment, acme.id, target)
 
@@ -70,7 +70,7 @@ def test_kill_before_each_call_loses_and_doubles_nothing(deployment: Deployment,
 
 def test_commit_that_outlives_its_process_is_awaited(deployment: Deployment) -> None:
     acme = Organization.provision(deployment[MAIN])
-    assert run_killed(deployment, f"step:{Step.COMMIT.value[0]}", acme.id, SECOND)
+    assert run_killed(deployment, f"step:{MoveStep.COMMIT.value[0]}", acme.id, SECOND)
     [(move_id,)] = deployment[SECOND].superuser.execute(FIND_INCOMING, (acme.id,)).fetchall()
 
     with ThreadPoolExecutor(1) as runs:

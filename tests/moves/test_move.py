@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from scripts.move.organization import move_bucket, move_organization
-from scripts.move.steps import Step
+from scripts.move.steps import MoveStep
 from scripts.move.tables import STAYING, Table, list_tables
 from tenancy.rules.homes import bucket_of
 from tenancy.rules.tiers import Tier
@@ -45,7 +45,7 @@ INSERT_ROLL_UP = """
     VALUES (%(started_at)s, %(finished_at)s, %(finished_at)s)
 """
 # Inside the fence a look-up waits for the commit.
-OUTSIDE_THE_FENCE = {step.line for step in Step if not Step.FENCE.value <= step.value <= Step.COMMIT.value}
+OUTSIDE_THE_FENCE = {step.line for step in MoveStep if not MoveStep.FENCE.value <= step.value <= MoveStep.COMMIT.value}
 NEW_TABLE = """
     CREATE TABLE later_table (
         organization_id uuid NOT NULL REFERENCES organizations (id), id bigint GENERATED ALWAYS AS IDENTITY,

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from scripts.move.errors import MoveError
 from scripts.move.organization import move_organization
-from scripts.move.steps import Step
+from scripts.move.steps import MoveStep
 from tenancy.stores.aws.signer import Signer
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.runs import run_killed
@@ -37,7 +37,7 @@ def test_random_moves_keep_what_a_model_has(deployment: Deployment, signer: Sign
             each = chance.choice(organizations)
             target = chance.choice(sorted({MAIN, SECOND, THIRD} - {homes[each.id]}))
             if chance.random() < KILLED_SHARE:
-                run_killed(deployment, f"step:{chance.choice(list(Step)).value[0]}", each.id, target)
+                run_killed(deployment, f"step:{chance.choice(list(MoveStep)).value[0]}", each.id, target)
                 each, target = chance.choice([(each, target), (chance.choice(organizations), target)])
             move(deployment, each, target)
             homes = {every.id: home_of(deployment, every) for every in organizations}

@@ -156,9 +156,7 @@ def test_difference_between_both_sides_undoes_the_move(deployment: Deployment, a
     assert str(refused.value).startswith("These tables differ between source and target: users (1 and 1 rows).")
 
 
-def test_comparison_beyond_the_time_of_the_fence_is_undone(
-    deployment: Deployment, acme: Organization
-) -> None:
+def test_comparison_beyond_the_time_of_the_fence_is_undone(deployment: Deployment, acme: Organization) -> None:
     def wait_inside_the_fence(line: str) -> None:
         if "Compare" in line:
             time.sleep(0.9)  # shorter than the time that PostgreSQL gives an idle transaction
