@@ -41,3 +41,6 @@ LISTED_BY_MISTAKE: Final = (
 PROVEN_DOMAIN: Final = "tests/use_cases/test_look_up_tables.py::test_proven_domain_belongs_to_one_organization"
 FORWARDED_DOMAIN: Final = "tests/use_cases/test_find_named.py::test_forwarded_custom_domain_selects_none"
 ANSWERS_AT_HOSTS: Final = f"{PROOF}/test_host_names.py::test_subdomain_is_answered_like_an_unknown_one"
+MOVED_ORGANIZATION: Final = "tests/stores/test_fence.py::test_moved_organization_is_refused"
+FENCE: Final = "tests/stores/test_fence.py::test_cut_over_waits_for_transactions"
+LOOK_UPS_ELSEWHERE: Final = "tests/stores/test_fence.py::test_look_ups_find_nobody_of_an_organization_elsewhere"

@@ -42,8 +42,8 @@ MUTANTS: Final = (
         name="a refresh token works at the custom domain of another organization",
         safeguard="log-in and sessions",
         file=f"{CORE}/use_cases/organizations/find_named.py",
-        old="domains=named.all_domains",
-        new="domains=()",
+        old="subdomains=subdomains, domains=domains)",
+        new="subdomains=subdomains, domains=[])",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(

@@ -10,8 +10,8 @@ MUTANTS: Final = (
         name="the tenant is set for the session, not the transaction",
         safeguard="tenant context per transaction",
         file=f"{CORE}/stores/postgres/client.py",
-        old='"SET LOCAL app.current_tenant = {}"',
-        new='"SET app.current_tenant = {}"',
+        old="BEGIN; SET LOCAL app.current_tenant =",
+        new="BEGIN; SET app.current_tenant =",
         caught_by=expected_tests.POOLED_CONNECTION,
     ),
     Mutant(
