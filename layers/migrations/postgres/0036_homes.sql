@@ -116,3 +116,13 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- A move leaves the log of the platform where it is. So an erasure deletes the addresses of its organization's people
+-- there as well, in a transaction of that organization, which has no row here any more. Without a move it is as before.
+ALTER POLICY only_ending ON audit_people USING (
+    (organization_id = (SELECT current_tenant()) OR organization_id = '00000000-0000-0000-0000-000000000000')
+    AND (SELECT is_ending((SELECT current_tenant())))
+    OR organization_id = '00000000-0000-0000-0000-000000000000' AND EXISTS (
+        SELECT FROM moved_organizations AS m WHERE m.organization_id = (SELECT current_tenant()) AND m.state = 'moved'
+    )
+);
