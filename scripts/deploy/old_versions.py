@@ -29,9 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def delete_old_versions(stack: str, region: str | None, *, keep: int = KEPT) -> None:
-    """Delete all versions of functions but the *keep* newest and those of aliases, and the layers of none that is left.
+    """Delete old versions of functions, and the layers that only they use.
 
-    Lambda copies a layer into the versions that have it. So the order does not matter to a running version.
+    The *keep* newest versions of each function stay, and those of aliases. Lambda copies a layer into the versions that
+    have it. So the deletion of a layer does not stop a running version.
     """
     aws_lambda = boto3.client("lambda", region_name=region)
     functions = list(list_functions(boto3.client("cloudformation", region_name=region), aws_lambda, stack))

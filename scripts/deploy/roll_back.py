@@ -1,4 +1,4 @@
-"""Move the aliases of a stack's functions to the versions of an earlier release, without CloudFormation.
+"""Point the aliases of a stack's functions to the versions of an earlier release, without CloudFormation.
 
 Usage: ``python -m scripts.deploy.roll_back tenancy-production --region eu-central-1 --before 2026-11-29T12:00:00Z``
 """
@@ -14,7 +14,7 @@ from scripts.deploy.versions import ALIAS, FunctionVersions, list_functions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Move all aliases, print each, and return 1 if a function has no such version."""
+    """Point all aliases, print each, and return 1 if a function has no such version."""
     parser = argparse.ArgumentParser(prog="python -m scripts.deploy.roll_back", description=__doc__.splitlines()[0])
     parser.add_argument("stack", help="the name of the CloudFormation stack")
     parser.add_argument("--region", help="the region of the stack; AWS_REGION or the profile's by default")
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def move(aws_lambda: Any, function: FunctionVersions, before: str) -> bool:  # noqa: ANN401 - boto3's client
-    """Move the alias of *function* to its newest version of a release before a time, and return whether it has one."""
+    """Point the alias of *function* to its newest version of a release before a time. Return whether it has one."""
     earlier = [each for each in function.versions if each.release < before]
     if not earlier:
         print(f"{function.name}: no version of a release before {before}. Its alias is unchanged.", file=sys.stderr)

@@ -142,7 +142,7 @@ def test_platform_inserts_no_row_for_an_organization_elsewhere(databases: Databa
         conn.execute(insert, (acme.organization.id,))
 
 
-def test_look_ups_find_nobody_of_an_organization_elsewhere(databases: Databases, acme: Provisioned) -> None:
+def test_look_ups_find_no_row_of_an_organization_elsewhere(databases: Databases, acme: Provisioned) -> None:
     with superuser(databases) as conn:
         [(digest,)] = conn.execute("SELECT digest FROM api_keys WHERE id = %s", (acme.secret_key_id,))
     assert databases.authorizer.look_up(lambda conn: find_key_holder(conn, digest)) is not None

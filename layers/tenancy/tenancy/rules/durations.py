@@ -47,9 +47,9 @@ POSTGRES_KEEPALIVE_SECONDS: Final = 30
 REPLICA_LAG_LIMIT: Final = timedelta(seconds=10)  # a replica that is further behind the primary answers no reads
 CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # between the clocks of two functions, or of two servers
 REPLICA_STATEMENT_SECONDS: Final = 5  # of a time-out of 29 s. Then the primary answers the read.
-REPLICA_STATE_SECONDS: Final = 2.0  # in which a replica tells its state; then its connection is cut
+REPLICA_STATE_SECONDS: Final = 2.0  # for the state of a replica. Then its connection is cut.
 REPLICA_PAUSE_SECONDS: Final = 30.0  # after a replica was unreachable or too slow. A try costs up to 6 seconds.
-HOME_CACHE_SECONDS: Final = 60  # the directory of homes; a stale entry costs a hop, and does no harm
+HOME_CACHE_SECONDS: Final = 60  # of the directory. A stale entry costs one more round trip.
 VALUE_CLAIM_TIME: Final = timedelta(minutes=20)  # longer than any function runs
 TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again
 TABLE_MAX_PAUSE: Final = timedelta(seconds=8)

@@ -1,4 +1,4 @@
-"""The databases of the platform, and the way of a transaction to the home of its organization.
+"""The databases of the platform, and transactions in the home of an organization.
 
 Reasons: docs/decisions/0083-homes-of-organizations.md.
 """
@@ -80,9 +80,9 @@ class SeveralDatabasesError(DeploymentError):
     """This part of the platform works with one database only."""
 
     def __init__(self) -> None:
-        """Name the parameter and the document."""
+        """Name the secrets and the document."""
         super().__init__(
-            "The secrets of PostgreSQL name several databases, which this part does not support. See docs/scaling.md,"
+            "The secrets of PostgreSQL name several databases. This part works with one only. See docs/scaling.md,"
             ' "Several databases".'
         )
 
@@ -90,8 +90,8 @@ class SeveralDatabasesError(DeploymentError):
 class RoutedDatabases:
     """The databases that a secret names, as one role.
 
-    They are known, and connect, at the first use. The secret is read again every few minutes, and for an unknown name.
-    Without a second database each call goes straight to the only one.
+    The secret is read at the first use, again every few minutes, and for an unknown name. Each database connects at its
+    first use. With one database each call goes straight to it.
 
     The home of an organization is looked up in the catalogue and cached. A stale entry does no harm: the database that
     it names refuses the transaction, and names the database that has the rows.
@@ -169,7 +169,7 @@ class RoutedDatabases:
         """Run the block in one transaction of the organization, in its home.
 
         Raises:
-            UnavailableError: the catalogue or the home is unreachable, or the organization is moved again and again.
+            UnavailableError: the catalogue or the home is unreachable, or several moves have ended meanwhile.
             UnboundRoleError, RuntimeError: as for `Database.transaction`.
         """
         if (only := self._find_only()) is not None:
@@ -183,8 +183,7 @@ class RoutedDatabases:
     ) -> Sequence[Found]:
         """Return the result of *read* for each of the organizations, in its own transaction.
 
-        A value that is not in the catalogue was stored while there was one database, or is unknown. It is looked for in
-        each database.
+        A value that is not in the catalogue is unknown, or older than the second database. Each database is asked.
 
         Raises:
             UnavailableError: the catalogue or a home is unreachable.
@@ -257,7 +256,7 @@ class RoutedDatabases:
                         self._remember(organization_id, name)
                     return database, conn
             self._homes.pop(organization_id, None)
-        raise UnavailableError("The organization is being moved.")
+        raise UnavailableError("The organization is being moved to another database. Try again.")
 
     def _find_owners(self, entries: Iterable[Entry]) -> list[UUID]:
         by_kind: dict[str, list[str]] = {}

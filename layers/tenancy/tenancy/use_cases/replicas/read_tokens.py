@@ -16,7 +16,7 @@ class ReadTokens:
     """Read tokens with positions. Their key is derived from a secret, so a rotated secret ends older tokens."""
 
     def __init__(self, secret: Callable[[], str], primary: Homes) -> None:
-        """Derive the key from *secret*. Positions are those of the first database, which the replica has."""
+        """Derive the key from *secret*. Positions are those of the catalogue, which the replica follows."""
         self._secret = secret
         self._primary = primary
 
