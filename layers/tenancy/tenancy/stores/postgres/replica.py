@@ -62,12 +62,15 @@ class ReplicaError(Exception):
         self.fault = fault
 
 
-def find_position(conn: Connection) -> int | None:
+def find_position(primary: Database) -> int | None:
     """Return the end of the log of a primary: each transaction that was committed ends before it.
 
     It is None where no replica replays the log.
+
+    Raises:
+        UnavailableError: the primary is unreachable.
     """
-    [position] = conn.execute(FIND_POSITION).fetchone() or (None,)
+    [position] = primary.look_up(lambda conn: conn.execute(FIND_POSITION).fetchone()) or (None,)
     return None if position is None else int(position)
 
 
