@@ -21,6 +21,7 @@ class Version:
 class FunctionVersions:
     """A function with its published versions, the oldest first, and the versions that its aliases lead to."""
 
+    logical_id: str  # in the template
     name: str
     versions: list[Version]
     used: frozenset[int]
@@ -29,13 +30,22 @@ class FunctionVersions:
 
 def list_functions(cloudformation: Any, aws_lambda: Any, stack: str) -> Iterator[FunctionVersions]:  # noqa: ANN401 - boto3's clients
     """Yield each function of *stack*."""
-    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
-        for resource in page["StackResourceSummaries"]:
-            if resource["ResourceType"] == "AWS::Lambda::Function":
-                yield _read(aws_lambda, resource["PhysicalResourceId"])
+    for logical_id, name in list_resources(cloudformation, stack, "AWS::Lambda::Function").items():
+        yield _read(aws_lambda, logical_id, name)
 
 
-def _read(aws_lambda: Any, name: str) -> FunctionVersions:  # noqa: ANN401 - boto3's client
+def list_resources(cloudformation: Any, stack: str, kind: str) -> dict[str, str]:  # noqa: ANN401 - boto3's client
+    """Return the physical id of each resource of *kind* in *stack* by its logical id."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == kind
+    }
+
+
+def _read(aws_lambda: Any, logical_id: str, name: str) -> FunctionVersions:  # noqa: ANN401 - boto3's client
     pages = aws_lambda.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     configurations = [each for page in pages for each in page["Versions"]]
     aliases = aws_lambda.list_aliases(FunctionName=name)["Aliases"]
@@ -45,6 +55,7 @@ def _read(aws_lambda: Any, name: str) -> FunctionVersions:  # noqa: ANN401 - bot
     used = [each["FunctionVersion"] for each in aliases] + weighted
     published = [_version(each) for each in configurations if each["Version"] != LATEST]
     return FunctionVersions(
+        logical_id=logical_id,
         name=name,
         versions=sorted(published, key=lambda version: version.number),
         used=frozenset(int(number) for number in used if number != LATEST),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from samtranslator.model.preferences.deployment_preference_collection import CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST
 
+from scripts.deploy.old_versions import LAYERS as OWN_LAYERS
 from scripts.deploy.transform import transform
 from tests.given import REGION
 from tests.members import for_each
@@ -143,11 +144,11 @@ def test_old_versions_stay_for_a_roll_back() -> None:
 
 @for_each("layer", LAYERS)
 def test_old_versions_of_layers_stay_with_those_of_functions(layer: str) -> None:
-    """But none of a deploy that failed. The name is per stack, so that a stack deletes its own ones only."""
+    """But none of a deploy that failed. `make deploy` knows the whole names, and so deletes none of another stack."""
     resource = RESOURCES[layer]
 
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
-    assert resource["Properties"]["LayerName"]["Fn::Sub"].startswith("${AWS::StackName}-")
+    assert resource["Properties"]["LayerName"]["Fn::Sub"] in {f"${{AWS::StackName}}-{name}" for name in OWN_LAYERS}
     assert "RetentionPolicy" not in resource["Properties"]
 
 
