@@ -1,4 +1,4 @@
-"""Old versions of functions and layers are deleted, and aliases move back to an earlier release. moto answers."""
+"""Old versions of functions and layers are deleted. moto answers."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts.deploy import old_versions, roll_back
+from scripts.deploy import old_versions
 from tests.given import REGION, AwsAccount
 
 STACK = "acme-production"
@@ -77,10 +77,6 @@ def layer_versions(name: str) -> int:
     return len(found)
 
 
-def live(name: str) -> str:
-    return str(boto3.client("lambda").get_alias(FunctionName=name, Name="live")["FunctionVersion"])
-
-
 def test_newest_versions_and_their_layers_stay(function: str) -> None:
     old_versions.delete_old_versions(STACK, REGION, keep=5)
 
@@ -105,17 +101,3 @@ def test_layers_of_another_stack_stay(layer: str) -> None:
     assert old_versions.main([STACK, "--region", REGION, "--keep", "1"]) == 0
 
     assert layer_versions(layer) == before > 0
-
-
-def test_roll_back_moves_to_the_newest_release_before(function: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status = roll_back.main([STACK, "--region", REGION, "--before", RELEASES[-1]])
-
-    assert (status, live(function)) == (0, "6")
-    assert capsys.readouterr().out == f"{function}: version 6, release {RELEASES[-2]}\n"
-
-
-def test_roll_back_to_before_all_releases_changes_nothing(function: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status = roll_back.main([STACK, "--region", REGION, "--before", RELEASES[0]])
-
-    assert (status, live(function)) == (1, "7")
-    assert "Its alias is unchanged." in capsys.readouterr().err

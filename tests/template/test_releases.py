@@ -9,6 +9,7 @@ import pytest
 from samtranslator.model.preferences.deployment_preference_collection import CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST
 
 from scripts.deploy.old_versions import LAYERS as OWN_LAYERS
+from scripts.deploy.roll_back import DEPLOY_ONLY, QUEUE, SENDER, WRITERS
 from scripts.deploy.transform import transform
 from tests.given import REGION
 from tests.members import for_each
@@ -140,6 +141,14 @@ def test_old_versions_stay_for_a_roll_back() -> None:
     kept = transformed_of("AWS::Lambda::Version").values()
 
     assert {each["DeletionPolicy"] for each in kept} == {"Retain"}
+
+
+def test_roll_back_moves_the_functions_that_ingest_waits_for_last() -> None:
+    waited_for = {name for name in RESOURCES[SENDER]["DependsOn"] if name.endswith("Aliaslive")}
+
+    assert {f"{name}Aliaslive" for name in WRITERS} == waited_for
+    assert set(FUNCTIONS) >= DEPLOY_ONLY
+    assert RESOURCES[QUEUE]["Type"] == "AWS::SQS::Queue"
 
 
 @for_each("layer", LAYERS)
