@@ -13,6 +13,7 @@ import boto3
 from scripts.deploy.versions import FunctionVersions, list_functions
 
 KEPT: Final = 5
+LAYERS: Final = ("certificates", "dependencies", "migrations", "saml", "tenancy")  # each after the stack's name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +36,8 @@ def delete_old_versions(stack: str, region: str | None, *, keep: int = KEPT) -> 
     have it. So the deletion of a layer does not stop a running version.
     """
     aws_lambda = boto3.client("lambda", region_name=region)
-    functions = list(list_functions(boto3.client("cloudformation", region_name=region), aws_lambda, stack))
+    cloudformation = boto3.client("cloudformation", region_name=region)
+    functions = list(list_functions(cloudformation, aws_lambda, stack))
     kept_layers: set[str] = set()
     for function in functions:
         old = set(_old_versions(function, keep))
@@ -45,10 +47,11 @@ def delete_old_versions(stack: str, region: str | None, *, keep: int = KEPT) -> 
         kept_layers |= function.newest_layers.union(
             *(each.layers for each in function.versions if each.number not in old)
         )
-    for name, number, arn in _layer_versions(aws_lambda, f"{stack}-"):
-        if arn not in kept_layers:
-            print(f"deploy: deleting version {number} of layer {name}", flush=True)
-            aws_lambda.delete_layer_version(LayerName=name, VersionNumber=number)
+    for name in (f"{stack}-{layer}" for layer in LAYERS):
+        for number, arn in _layer_versions(aws_lambda, name):
+            if arn not in kept_layers:
+                print(f"deploy: deleting version {number} of layer {name}", flush=True)
+                aws_lambda.delete_layer_version(LayerName=name, VersionNumber=number)
 
 
 def _old_versions(function: FunctionVersions, keep: int) -> Iterator[int]:
@@ -57,12 +60,10 @@ def _old_versions(function: FunctionVersions, keep: int) -> Iterator[int]:
             yield version.number
 
 
-def _layer_versions(aws_lambda: Any, prefix: str) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 - boto3's client
-    """Yield name, number and ARN of each version of the layers whose names begin with *prefix*."""
-    for page in aws_lambda.get_paginator("list_layers").paginate():
-        for name in (each["LayerName"] for each in page["Layers"] if each["LayerName"].startswith(prefix)):
-            for versions in aws_lambda.get_paginator("list_layer_versions").paginate(LayerName=name):
-                yield from ((name, each["Version"], each["LayerVersionArn"]) for each in versions["LayerVersions"])
+def _layer_versions(aws_lambda: Any, name: str) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - boto3's client
+    """Yield number and ARN of each version of the layer *name*."""
+    for page in aws_lambda.get_paginator("list_layer_versions").paginate(LayerName=name):
+        yield from ((each["Version"], each["LayerVersionArn"]) for each in page["LayerVersions"])
 
 
 if __name__ == "__main__":
