@@ -87,6 +87,10 @@ class StreamingReplica:
             for process in every:
                 process.resume()
 
+    def promote(self) -> None:
+        """Make a primary of it for ever, with a log of its own. Use a replica that no other test uses."""
+        self._execute("SELECT pg_promote()")
+
     def start(self) -> None:
         settings = StackSettings(root=ROOT, directory=self.directory)
         launch = postgres.prepare(settings, port=self.port, credentials=self.servers.credentials)

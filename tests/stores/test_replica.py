@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -15,11 +18,14 @@ from tenancy.rules.durations import REPLICA_LAG_LIMIT
 from tenancy.rules.replica_reads import ReplicaFault, WriteMark
 from tenancy.stores.postgres import replica as replica_module
 from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.replica import Replica, ReplicaError, find_position
 from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.replicas.read_nearest import NearestRead, read_nearest
+from tests.fast_servers import fast_folder
 from tests.free_ports import free_port
 from tests.given import Databases
-from tests.streaming_replica import HOST, StreamingReplica
+from tests.streaming_replica import HOST, StreamingReplica, streaming_replica
 
 RENAME = "UPDATE apps SET name = %s WHERE organization_id = %s"
 STAND_IN = """
@@ -28,6 +34,7 @@ STAND_IN = """
         RETURNS SETOF record LANGUAGE sql
         AS $$ VALUES ('instance-1', 'another', 1.0::float8), ('instance-2', '{}', {}::float8) $$;
 """
+REQUEST_SECONDS = 29.0
 NO_MARKS: Sequence[WriteMark | None] = ()
 
 
@@ -53,8 +60,14 @@ def near(replica: StreamingReplica, acme: Provisioned, open_replica: Callable[[t
     return open_replica(replica.address)
 
 
-def reading(organization_id: UUID) -> Callable[[Database], list[str]]:
-    def read(db: Database) -> list[str]:
+@pytest.fixture
+def frozen_later() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def reading(organization_id: UUID) -> Callable[[Homes], list[str]]:
+    def read(db: Homes) -> list[str]:
         with db.tenant_transaction(organization_id) as conn:
             return [name for (name,) in conn.execute("SELECT name FROM apps").fetchall()]
 
@@ -66,6 +79,22 @@ def rename_app(databases: Databases, acme: Provisioned, name: str) -> WriteMark:
     with databases.platform.tenant_transaction(acme.organization.id) as conn:
         conn.execute(RENAME, (name, acme.organization.id))
     return WriteMark(written_at=datetime.now(UTC), position=find_position(databases.functions))
+
+
+def read_in_time[Found](
+    near: Replica, databases: Databases, acme: Provisioned, use: Callable[[Homes], Found]
+) -> NearestRead[Found]:
+    """Read from the replica or else from the primary, as a request does, within the time of a request."""
+    pool = ThreadPoolExecutor(1)
+    read = pool.submit(read_nearest, databases.functions, near, acme.organization.id, use, NO_MARKS)
+    pool.shutdown(wait=False)
+    return read.result(timeout=REQUEST_SECONDS)
+
+
+def stand_in_for_aurora(databases: Databases, session: str, lag_ms: float | None) -> None:
+    """Make functions with the documented names and columns of those of Aurora, which no test runs on."""
+    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
+        admin.execute(STAND_IN.format(session, "NULL" if lag_ms is None else lag_ms).encode())
 
 
 def fault_of(near: Replica, use: Callable[[Database], object], marks: Sequence[WriteMark | None] = NO_MARKS) -> str:
@@ -228,13 +257,87 @@ def test_frozen_replica_is_given_up_in_seconds(near: Replica, replica: Streaming
 
         took = time.monotonic() - began_at
     assert fault == ReplicaFault.UNREACHABLE
-    assert took < 20  # of the 29 s of a request: 2 s for the state, and two connections of 3 s
+    assert took < 20  # of the 29 s of a request: 2 s for the state, and a connection of 3 s
 
 
-def test_replica_that_is_nowhere_is_unreachable(
-    acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
+def test_primary_answers_if_the_replica_freezes_in_a_read(
+    near: Replica,
+    replica: StreamingReplica,
+    databases: Databases,
+    acme: Provisioned,
+    frozen_later: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert fault_of(open_replica((HOST, free_port())), reading(acme.organization.id)) == ReplicaFault.UNREACHABLE
+    monkeypatch.setattr(replica_module, "REPLICA_TRANSACTION_SECONDS", 1.0)
+
+    def use(homes: Homes) -> object:
+        with homes.tenant_transaction(acme.organization.id) as conn:
+            if conn.info.port == replica.port:
+                frozen_later.enter_context(replica.frozen())
+            return conn.info.port, conn.execute("SELECT count(*) FROM apps").fetchone()
+
+    done = read_in_time(near, databases, acme, use)
+
+    assert done.fault == ReplicaFault.UNREACHABLE
+    assert done.found == (databases.servers.postgres_port, (1,))
+
+
+def test_primary_answers_if_the_replica_freezes_after_a_log_in(
+    near: Replica,
+    replica: StreamingReplica,
+    databases: Databases,
+    acme: Provisioned,
+    frozen_later: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first statement of a connection is that which asks for the powers of its role."""
+    connect = psycopg.connect
+
+    def connect_and_freeze(url: str, **settings: Any) -> Connection:  # noqa: ANN401 - those of psycopg
+        conn = connect(url, **settings)
+        if conn.info.port == replica.port:
+            frozen_later.enter_context(replica.frozen())
+        return conn
+
+    monkeypatch.setattr(psycopg, "connect", connect_and_freeze)
+
+    done = read_in_time(near, databases, acme, reading(acme.organization.id))
+
+    assert done.fault == ReplicaFault.UNREACHABLE
+    assert done.found == reading(acme.organization.id)(databases.functions)
+
+
+def test_connection_cut_between_transactions_is_replaced(near: Replica, acme: Provisioned) -> None:
+    """Another store may take long between two transactions of a read."""
+    read = reading(acme.organization.id)
+
+    def read_twice(db: Database) -> tuple[list[str], list[str]]:
+        first = read(db)
+        assert near._limit._socket is not None
+        replica_module._cut(near._limit._socket)
+        return first, read(db)
+
+    first, second = near.read(read_twice, NO_MARKS)
+
+    assert first == second != []
+
+
+def test_replica_that_is_nowhere_costs_one_connection(
+    acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere, tried = open_replica((HOST, free_port())), list[str]()
+    connect = psycopg.connect
+
+    def connect_and_count(url: str, **settings: Any) -> Connection:  # noqa: ANN401 - those of psycopg
+        tried.append(url)
+        return connect(url, **settings)
+
+    monkeypatch.setattr(psycopg, "connect", connect_and_count)
+
+    faults = [fault_of(nowhere, reading(acme.organization.id)) for _ in range(2)]
+
+    assert faults == [ReplicaFault.UNREACHABLE] * 2
+    assert len(tried) == 1
 
 
 def test_slow_statement_is_cancelled(near: Replica, acme: Provisioned, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +398,10 @@ def test_no_write_runs_where_reads_run(
     is_of_primary: bool,
 ) -> None:
     """Also at an address of a primary: the endpoint of readers of Aurora leads there if the cluster has no reader."""
-    chosen = open_replica((HOST, databases.servers.postgres_port)) if is_of_primary else near
+    chosen = near
+    if is_of_primary:
+        stand_in_for_aurora(databases, "MASTER_SESSION_ID", None)
+        chosen = open_replica((HOST, databases.servers.postgres_port))
 
     def write(db: Database) -> None:
         with db.tenant_transaction(acme.organization.id) as conn:
@@ -310,13 +416,33 @@ def test_no_write_runs_where_reads_run(
             chosen.read(use, NO_MARKS)
 
 
-def test_primary_as_replica_has_every_write(
+def test_promoted_replica_answers_nothing(
+    databases: Databases,
+    acme: Provisioned,
+    open_replica: Callable[[tuple[str, int]], Replica],
+) -> None:
+    """It has what it had replayed, and no write of the primary after that."""
+    read = reading(acme.organization.id)
+    with streaming_replica(databases.servers, fast_folder()) as own:
+        own.catch_up()
+        near = open_replica(own.address)
+        before = near.read(read, NO_MARKS)
+        own.promote()
+        mark = rename_app(databases, acme, "Renamed")
+
+        faults = [fault_of(near, read, marks) for marks in ([], [mark])]
+
+    assert before != ["Renamed"]
+    assert faults == [ReplicaFault.LAG] * 2
+
+
+def test_primary_answers_no_read_of_a_replica(
     databases: Databases, acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]
 ) -> None:
+    """It looks like a replica that was promoted."""
     primary = open_replica((HOST, databases.servers.postgres_port))
-    mark = rename_app(databases, acme, "Renamed")
 
-    assert primary.read(reading(acme.organization.id), [mark, None]) == ["Renamed"]
+    assert fault_of(primary, reading(acme.organization.id)) == ReplicaFault.LAG
 
 
 @pytest.mark.parametrize(("session", "lag_ms"), [("a-reader", 20.5), ("a-reader", 60_000), ("MASTER_SESSION_ID", None)])
@@ -328,9 +454,7 @@ def test_reader_of_aurora_is_asked_by_the_functions_of_aws(
     acme: Provisioned,
     near: Replica,
 ) -> None:
-    """Functions with the documented names and columns stand for those of Aurora, which no test runs on."""
-    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
-        admin.execute(STAND_IN.format(session, "NULL" if lag_ms is None else lag_ms).encode())
+    stand_in_for_aurora(databases, session, lag_ms)
     replica.catch_up()
     read, now = reading(acme.organization.id), datetime.now(UTC)
     position = find_position(databases.functions)

@@ -38,8 +38,8 @@ class ReplicaState:
     """The state of a replica.
 
     *position* is that in the log of the primary up to which the replica has replayed it, None if it replays none.
-    *lag* is an upper bound of the time by which it is behind, None if that is unknown. A server that is the primary is
-    never behind.
+    *lag* is an upper bound of the time by which it is behind, None if that is unknown. A server that is known to be the
+    primary is never behind.
     """
 
     is_primary: bool

@@ -94,16 +94,19 @@ class Database:
         *,
         secret: str = "",
         as_owner: bool = False,
+        watch: Callable[[Connection], None] | None = None,
         prepare: Callable[[Connection], None] | None = None,
     ) -> None:
         """Connect to the result of *url*, which is called when the connection opens.
 
         *secret* is the name of the secret that holds the URL. The log has it if the URL is not valid. *as_owner* is for
-        migrations only: it accepts the owner of the tables. *prepare* gets the connection before each transaction.
+        migrations only: it accepts the owner of the tables. *watch* gets a connection when it has opened, before its
+        first statement, and *prepare* before each transaction.
         """
         self._url = url
         self._secret = secret
         self._as_owner = as_owner
+        self._watch = watch
         self._prepare = prepare
         self._connection: Connection | None = None
 
@@ -253,12 +256,23 @@ class Database:
     def _connected(self) -> Connection:
         """Return the connection, which is in no transaction."""
         if self._connection is None or self._connection.closed:
-            self._connection = _connect_bound(self._url(), secret=self._secret, as_owner=self._as_owner)
+            self._connection = self._connect_bound()
         if self._connection.info.transaction_status in WITHIN_TRANSACTION:
             raise RuntimeError("Transactions do not nest.")
         if self._prepare is not None:
             self._prepare(self._connection)
         return self._connection
+
+    def _connect_bound(self) -> Connection:
+        connection = _connect(self._url(), self._secret)
+        try:
+            if self._watch is not None:
+                self._watch(connection)
+            _refuse_powers(connection, as_owner=self._as_owner)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def find_connection_problem(error: UnavailableError) -> str:
@@ -272,16 +286,6 @@ def find_connection_problem(error: UnavailableError) -> str:
         f"names a PostgreSQL server that did not answer within {POSTGRES_CONNECT_TIMEOUT_SECONDS} s, or has no"
         " valid certificate of a root in layers/certificates/aws-roots.pem"
     )
-
-
-def _connect_bound(url: str, *, secret: str, as_owner: bool) -> Connection:
-    connection = _connect(url, secret)
-    try:
-        _refuse_powers(connection, as_owner=as_owner)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _refuse_powers(conn: Connection, *, as_owner: bool) -> None:

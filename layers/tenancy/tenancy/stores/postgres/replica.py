@@ -8,8 +8,8 @@ Aurora, "aurora_replica_status"). pg_current_wal_insert_lsn() fails on Aurora un
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Timer
 from typing import Final
@@ -24,6 +24,7 @@ from tenancy.rules.durations import (
     REPLICA_PAUSE_SECONDS,
     REPLICA_STATE_SECONDS,
     REPLICA_STATEMENT_SECONDS,
+    REPLICA_TRANSACTION_SECONDS,
 )
 from tenancy.rules.homes import CATALOGUE, DatabaseListError, parse_databases
 from tenancy.rules.replica_reads import ReplicaFault, ReplicaState, WriteMark, has_written, is_current
@@ -35,9 +36,11 @@ PREPARE: Final = sql.SQL(
     "SET default_transaction_read_only = on; SET statement_timeout = {};"
     " SELECT to_regproc('aurora_replica_status') IS NOT NULL"
 ).format(sql.Literal(REPLICA_STATEMENT_SECONDS * 1000))
+# A server that is not in recovery has no row. It may be a replica that was promoted: nobody knows how far it is behind.
 FIND_STATE: Final = """
-    SELECT NOT pg_is_in_recovery(), pg_last_wal_replay_lsn() - '0/0'::pg_lsn,
+    SELECT false, pg_last_wal_replay_lsn() - '0/0'::pg_lsn,
            extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
+    WHERE pg_is_in_recovery()
 """
 FIND_STATE_ON_AURORA: Final = """
     SELECT session_id = 'MASTER_SESSION_ID', NULL, replica_lag_in_msec / 1000.0
@@ -91,7 +94,9 @@ class Replica:
         self._find_secret = find_secret
         self._address = address
         self._primary = primary
-        self._database = Database(self._find_url, prepare=self._require_ready)
+        self._database = Database(self._find_url, watch=self._watch, prepare=self._require_ready)
+        self._limit = _TimeLimit()
+        self._has_tried_to_connect = False
         self._prepared: Connection | None = None
         self._is_on_aurora = False
         self._marks: Sequence[WriteMark | None] = ()
@@ -111,6 +116,7 @@ class Replica:
         if time.monotonic() < self._paused_until:
             raise ReplicaError(ReplicaFault.UNREACHABLE)
         self._marks = marks
+        self._has_tried_to_connect = False
         try:
             return use(self._database)
         except MovedError as error:
@@ -125,6 +131,8 @@ class Replica:
         except UnboundRoleError as error:
             self._pause()
             raise ReplicaError(ReplicaFault.UNREACHABLE) from error
+        finally:
+            self._limit.end()
 
     def close(self) -> None:
         """Close the connection if it is open."""
@@ -134,6 +142,11 @@ class Replica:
         self._paused_until = time.monotonic() + REPLICA_PAUSE_SECONDS
 
     def _find_url(self) -> str:
+        """Return the URL of a connection that is about to open: one for a transaction, as each try takes seconds."""
+        if self._has_tried_to_connect:
+            self._pause()
+            raise ReplicaError(ReplicaFault.UNREACHABLE)
+        self._has_tried_to_connect = True
         host, port = self._address
         try:
             return make_conninfo(parse_databases(self._find_secret())[CATALOGUE], host=host, port=port)
@@ -141,16 +154,21 @@ class Replica:
             # The text of the last one has the password.
             raise ReplicaError(ReplicaFault.UNREACHABLE) from None
 
+    def _watch(self, conn: Connection) -> None:
+        self._limit.begin(conn, REPLICA_STATE_SECONDS)
+
     def _require_ready(self, conn: Connection) -> None:
         """Check the state of the replica on a connection that is about to begin a transaction.
 
         Raises:
             ReplicaError: it is too far behind.
         """
-        with _cut_after(conn, REPLICA_STATE_SECONDS):
-            if conn is not self._prepared:
-                self._prepare(conn)
-            state = self._find_state(conn)
+        self._limit.begin(conn, REPLICA_STATE_SECONDS)
+        if conn is not self._prepared:
+            self._prepare(conn)
+        state = self._find_state(conn)
+        self._limit.begin(conn, REPLICA_TRANSACTION_SECONDS)
+        self._has_tried_to_connect = False
         if not is_current(state) and not self._has_sampled_position(state):
             raise ReplicaError(ReplicaFault.LAG)
         if not has_written(state, self._marks, now=datetime.now(UTC)):
@@ -192,24 +210,38 @@ class Replica:
         return state.position >= self._sampled[0]
 
 
-@contextmanager
-def _cut_after(conn: Connection, seconds: float) -> Iterator[None]:
-    """Cut the connection if the block takes longer, because a frozen server enforces no time-out.
+class _TimeLimit:
+    """Cuts a connection at the end of a time, because a frozen server enforces none.
 
     The statement that waits for the server then fails as if the connection had broken.
     """
-    timer = Timer(seconds, _cut, [conn.fileno()])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+
+    def __init__(self) -> None:
+        self._timer: Timer | None = None
+        self._socket: socket.socket | None = None
+
+    def begin(self, conn: Connection, seconds: float) -> None:
+        """Cut *conn* after *seconds*, and no other connection any more."""
+        self.end()
+        # A descriptor of its own, because that of a connection that has ended may be another's.
+        self._socket = socket.socket(fileno=os.dup(conn.fileno()))
+        self._timer = Timer(seconds, _cut, [self._socket])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """Cut no connection any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+        if self._socket is not None:
+            self._socket.close()
+        self._timer = self._socket = None
 
 
-def _cut(descriptor: int) -> None:
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as duplicate:
-        duplicate.shutdown(socket.SHUT_RDWR)
+def _cut(connected: socket.socket) -> None:
+    with suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _fault_of(error: psycopg.Error) -> ReplicaFault:
