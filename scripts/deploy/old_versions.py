@@ -5,10 +5,11 @@ Usage: ``python -m scripts.deploy.old_versions tenancy-production --region eu-ce
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import boto3
+from botocore.exceptions import ClientError
 
 from scripts.deploy.versions import FunctionVersions, list_functions
 
@@ -29,18 +30,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def delete_old_versions(stack: str, region: str | None, *, keep: int = KEPT) -> None:
+def find_live_versions(stack: str, region: str | None) -> dict[str, frozenset[int]]:
+    """Return the versions that the aliases of each function of *stack* lead to, and nothing for a new stack."""
+    cloudformation, aws_lambda = boto3.client("cloudformation", region_name=region), boto3.client("lambda", region)
+    try:
+        return {each.name: each.used for each in list_functions(cloudformation, aws_lambda, stack)}
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":  # CloudFormation's answer for an unknown stack
+            return {}
+        raise
+
+
+def delete_old_versions(
+    stack: str, region: str | None, *, keep: int = KEPT, live_before: Mapping[str, frozenset[int]] | None = None
+) -> None:
     """Delete old versions of functions, and the layers that only they use.
 
-    The *keep* newest versions of each function stay, and those of aliases. Lambda copies a layer into the versions that
-    have it. So the deletion of a layer does not stop a running version.
+    The *keep* newest versions of each function stay, those of aliases, and those of aliases before the deploy,
+    *live_before*: deploys that failed may have published more than *keep* versions since. Lambda copies a layer into
+    the versions that have it. So the deletion of a layer does not stop a running version.
     """
     aws_lambda = boto3.client("lambda", region_name=region)
     cloudformation = boto3.client("cloudformation", region_name=region)
     functions = list(list_functions(cloudformation, aws_lambda, stack))
     kept_layers: set[str] = set()
     for function in functions:
-        old = set(_old_versions(function, keep))
+        old = set(_old_versions(function, keep)) - (live_before or {}).get(function.name, frozenset())
         for number in sorted(old):
             print(f"deploy: deleting version {number} of {function.name}", flush=True)
             aws_lambda.delete_function(FunctionName=function.name, Qualifier=str(number))

@@ -93,6 +93,22 @@ def test_version_of_an_alias_stays(function: str) -> None:
     assert layer_versions(f"{STACK}-tenancy") == 2
 
 
+def test_release_before_stays_after_many_failed_deploys(function: str) -> None:
+    boto3.client("lambda").update_alias(FunctionName=function, Name="live", FunctionVersion="1")
+    live = old_versions.find_live_versions(STACK, REGION)
+    boto3.client("lambda").update_alias(FunctionName=function, Name="live", FunctionVersion="7")  # 2 to 6 have failed
+
+    old_versions.delete_old_versions(STACK, REGION, keep=5, live_before=live)
+
+    assert sorted(versions_of(function)) == ["$LATEST", "1", "3", "4", "5", "6", "7"]
+    assert layer_versions(f"{STACK}-tenancy") == 6
+
+
+@pytest.mark.usefixtures("aws")
+def test_new_stack_has_no_live_version() -> None:
+    assert old_versions.find_live_versions("acme-unknown", REGION) == {}
+
+
 @pytest.mark.parametrize("layer", [ANOTHER, LONGER])
 @pytest.mark.usefixtures("function")
 def test_layers_of_another_stack_stay(layer: str) -> None:

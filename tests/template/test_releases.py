@@ -245,9 +245,10 @@ def test_chosen_shift_reaches_the_groups() -> None:
 
 @pytest.mark.parametrize("gradual", [False, True])
 def test_stack_stays_below_cloudformations_limit(gradual: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    maximum = 500
+    """The limit is 500. The 10 below it leave time to divide the template."""
+    maximum = 490
 
-    assert len(transformed(gradual=gradual)) < maximum
+    assert len(transformed(gradual=gradual)) <= maximum
 
 
 def test_nested_alarms_get_the_names_of_functions() -> None:
