@@ -154,8 +154,10 @@ def set_release(template: Path, release: str) -> None:
     SAM publishes new versions of functions only if the template differs from that of the last deploy. The values of
     parameters are not in it (https://github.com/aws/serverless-application-model/issues/3820).
     """
-    text = template.read_text(encoding="utf-8")
-    template.write_text(RELEASE.sub(rf'\g<1>"{release}"', text), encoding="utf-8")
+    text, replaced = RELEASE.subn(rf'\g<1>"{release}"', template.read_text(encoding="utf-8"))
+    if not replaced:
+        sys.exit(f"{template} has no variable RELEASE.")
+    template.write_text(text, encoding="utf-8")
 
 
 def write_start_api_template(target: Path) -> None:

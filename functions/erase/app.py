@@ -111,7 +111,11 @@ TASKS: dict[str, Task] = {
 
 def handler(event: dict[str, Any], _context: object) -> Any:  # noqa: ANN401 - a task's
     """Run one task of one deletion."""
-    result = serve_tasks(TASKS, event, (EarlyError, OvertakenError, RowsLeftError, WritersActiveError))
+    try:
+        result = serve_tasks(TASKS, event, (EarlyError, OvertakenError, RowsLeftError, WritersActiveError))
+    except WritersActiveError as error:
+        logger.warning("the erasure waits", organization_id=event["organization_id"], reason=str(error) or "writers")
+        raise
     logger.info("task done", task=event["task"], organization_id=event["organization_id"], store=event.get("store"))
     return result
 

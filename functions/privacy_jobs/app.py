@@ -15,7 +15,7 @@ from tenancy.rules.durations import (
     SCHEDULED_QUERY_TIMEOUT_SECONDS,
 )
 from tenancy.settings import Settings
-from tenancy.use_cases.schedule.each_database import OneDatabase, run_in_each
+from tenancy.use_cases.schedule.each_database import OneDatabase, as_other_role, run_in_each
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_privacy_jobs
 from tenancy.wiring import Wiring
 
@@ -47,11 +47,11 @@ def run_jobs(database: OneDatabase) -> dict[str, Any]:
     """Run the jobs of one database that are due, in its share of the time.
 
     Raises:
+        UnknownDatabaseError: the secret of the functions' role has no line for the database. No job was claimed.
         UnavailableError: a store is unreachable. The jobs that need it are due again in a minute.
     """
     ends_at = time.monotonic() + PRIVACY_JOBS_WORK_TIME_SECONDS / len(platform_db.every())
-    as_tenant = db.every()[platform_db.every().index(database)]  # the same database, with the functions' role
-    own = stores_of(platform_db=database, db=as_tenant)
+    own = stores_of(platform_db=database, db=as_other_role(database, platform_db, db))
     run = run_privacy_jobs(own, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
     result = {name: value for name, value in asdict(run).items() if name != "causes"}
     if any(result.values()):

@@ -1,4 +1,4 @@
-"""Each statement for ClickHouse with shards: whether the embedded engine runs it, or only parses it, and why."""
+"""Each statement for ClickHouse with shards: the embedded engine runs it, only parses it, or neither."""
 
 import importlib
 import json

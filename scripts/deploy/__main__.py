@@ -23,7 +23,7 @@ from scripts.build import build, set_release
 from scripts.deploy.account import find_account_problems
 from scripts.deploy.conditions import Decisions
 from scripts.deploy.costs import Prices, Resource, cost_month, list_resources
-from scripts.deploy.old_versions import delete_old_versions
+from scripts.deploy.old_versions import delete_old_versions, find_live_versions
 from scripts.deploy.questions import STAGE_NAME, Read, Say, ask_section
 from scripts.deploy.transform import transform
 from scripts.template import read_template
@@ -126,10 +126,15 @@ def _release(stage: str, root: Path, settings: Mapping[str, str]) -> int:
     """Build and deploy, and then delete old versions. A failure to delete them is no failure of the deploy."""
     build(root, BUILD, ARCHITECTURE)
     set_release(root / BUILD / "template.yaml", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    try:
+        live = find_live_versions(settings["stack_name"], settings["region"])
+    except (BotoCoreError, ClientError) as error:
+        print(f"deploy: old versions will not be deleted, because the live ones are unknown: {error}", file=sys.stderr)
+        return _deploy(stage, root)
     status = _deploy(stage, root)
     if status == 0:
         try:
-            delete_old_versions(settings["stack_name"], settings["region"])
+            delete_old_versions(settings["stack_name"], settings["region"], live_before=live)
         except (BotoCoreError, ClientError) as error:
             print(f"deploy: the stack is deployed. Old versions were not deleted: {error}", file=sys.stderr)
     return status

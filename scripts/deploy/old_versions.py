@@ -5,14 +5,16 @@ Usage: ``python -m scripts.deploy.old_versions tenancy-production --region eu-ce
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import boto3
+from botocore.exceptions import ClientError
 
 from scripts.deploy.versions import FunctionVersions, list_functions
 
 KEPT: Final = 5
+LAYERS: Final = ("certificates", "dependencies", "migrations", "saml", "tenancy")  # each after the stack's name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,26 +30,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def delete_old_versions(stack: str, region: str | None, *, keep: int = KEPT) -> None:
-    """Delete all versions of functions but the *keep* newest and those of aliases, and the layers of none that is left.
+def find_live_versions(stack: str, region: str | None) -> dict[str, frozenset[int]]:
+    """Return the versions that the aliases of each function of *stack* lead to, and nothing for a new stack."""
+    cloudformation, aws_lambda = boto3.client("cloudformation", region_name=region), boto3.client("lambda", region)
+    try:
+        return {each.name: each.used for each in list_functions(cloudformation, aws_lambda, stack)}
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":  # CloudFormation's answer for an unknown stack
+            return {}
+        raise
 
-    Lambda copies a layer into the versions that have it. So the order does not matter to a running version.
+
+def delete_old_versions(
+    stack: str, region: str | None, *, keep: int = KEPT, live_before: Mapping[str, frozenset[int]] | None = None
+) -> None:
+    """Delete old versions of functions, and the layers that only they use.
+
+    The *keep* newest versions of each function stay, those of aliases, and those of aliases before the deploy,
+    *live_before*: deploys that failed may have published more than *keep* versions since. Lambda copies a layer into
+    the versions that have it. So the deletion of a layer does not stop a running version.
     """
     aws_lambda = boto3.client("lambda", region_name=region)
-    functions = list(list_functions(boto3.client("cloudformation", region_name=region), aws_lambda, stack))
+    cloudformation = boto3.client("cloudformation", region_name=region)
+    functions = list(list_functions(cloudformation, aws_lambda, stack))
     kept_layers: set[str] = set()
     for function in functions:
-        old = set(_old_versions(function, keep))
+        old = set(_old_versions(function, keep)) - (live_before or {}).get(function.name, frozenset())
         for number in sorted(old):
             print(f"deploy: deleting version {number} of {function.name}", flush=True)
             aws_lambda.delete_function(FunctionName=function.name, Qualifier=str(number))
         kept_layers |= function.newest_layers.union(
             *(each.layers for each in function.versions if each.number not in old)
         )
-    for name, number, arn in _layer_versions(aws_lambda, f"{stack}-"):
-        if arn not in kept_layers:
-            print(f"deploy: deleting version {number} of layer {name}", flush=True)
-            aws_lambda.delete_layer_version(LayerName=name, VersionNumber=number)
+    for name in (f"{stack}-{layer}" for layer in LAYERS):
+        for number, arn in _layer_versions(aws_lambda, name):
+            if arn not in kept_layers:
+                print(f"deploy: deleting version {number} of layer {name}", flush=True)
+                aws_lambda.delete_layer_version(LayerName=name, VersionNumber=number)
 
 
 def _old_versions(function: FunctionVersions, keep: int) -> Iterator[int]:
@@ -56,12 +75,10 @@ def _old_versions(function: FunctionVersions, keep: int) -> Iterator[int]:
             yield version.number
 
 
-def _layer_versions(aws_lambda: Any, prefix: str) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 - boto3's client
-    """Yield name, number and ARN of each version of the layers whose names begin with *prefix*."""
-    for page in aws_lambda.get_paginator("list_layers").paginate():
-        for name in (each["LayerName"] for each in page["Layers"] if each["LayerName"].startswith(prefix)):
-            for versions in aws_lambda.get_paginator("list_layer_versions").paginate(LayerName=name):
-                yield from ((name, each["Version"], each["LayerVersionArn"]) for each in versions["LayerVersions"])
+def _layer_versions(aws_lambda: Any, name: str) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - boto3's client
+    """Yield number and ARN of each version of the layer *name*."""
+    for page in aws_lambda.get_paginator("list_layer_versions").paginate(LayerName=name):
+        yield from ((each["Version"], each["LayerVersionArn"]) for each in page["LayerVersions"])
 
 
 if __name__ == "__main__":

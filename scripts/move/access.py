@@ -1,7 +1,7 @@
 """The rights of `tenancy_mover`, for the time of one run.
 
-Outside of a run the role has no password, may not log in, and has no right on any table. A run that was killed leaves
-its password, which ends after a day. The next run replaces it, and takes it away at its end.
+Outside of a run the role has no password, may not log in, and has no right on any table. A killed run leaves its
+password, which expires after a day. The next run replaces the password, and removes it at its end.
 """
 
 import time
@@ -18,7 +18,7 @@ from scripts.move.errors import MoveError
 from scripts.move.tables import list_sequences, list_tables
 from tenancy.rules.homes import CATALOGUE
 
-# RDS has a role in the place of the attribute REPLICATION.
+# RDS has the role rds_replication instead of the attribute REPLICATION.
 FIND_POWERS: Final = """
     SELECT rolbypassrls OR rolsuper,
            rolreplication OR rolsuper OR EXISTS (
@@ -148,7 +148,7 @@ def _grant(connections: Connections, name: str) -> None:
 
 
 def _is_revoked(connections: Connections, name: str) -> bool:
-    """Take log-in and rights away, and return whether that was possible."""
+    """Revoke log-in and rights, and return whether that succeeded."""
     with suppress(MoveError, psycopg.Error):
         owner = connections.owner(name)
         connections.administrator(name).execute(LOG_OUT)

@@ -1,4 +1,4 @@
-"""What must hold before a move changes anything."""
+"""The checks of both databases before a move changes anything."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -22,13 +22,13 @@ from scripts.move.tables import Table, list_sequences, list_tables
 from scripts.move.unique_values import enter_values
 from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, fence_key
 
-# While the mover waits for the fence, later transactions wait behind it. So it gives up soon, and earlier than
-# PostgreSQL looks for a deadlock (1 s), which could end the other transaction.
+# While a run waits for the fence, later transactions wait behind it. So the wait ends soon, and before PostgreSQL looks
+# for a deadlock (after 1 s), which could end the other transaction.
 LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '500ms'"
-# If the mover stops while it holds the fence, PostgreSQL ends its transaction.
+# If a run stops while it holds the fence, PostgreSQL ends its transaction.
 LIMIT_FENCE: Final = "SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {limit}"
 LIMIT_TARGET: Final = "SET statement_timeout = {limit}"
-TOO_LONG: Final = "The fence was closed for more than {seconds} s. Give it more: --fence-seconds"
+TOO_LONG: Final = "The fence was closed for more than {seconds} s. Raise --fence-seconds."
 CLOSE_FENCE: Final = "SELECT pg_advisory_xact_lock(%s)"
 SHARE_FENCE: Final = "SELECT pg_advisory_xact_lock_shared(%s)"
 ATTEMPTS: Final = 60
@@ -37,14 +37,14 @@ MAX_PAUSE_SECONDS: Final = 15.0
 CATCH_UP_SECONDS: Final = 3600.0
 FIND_MAX: Final = sql.SQL("SELECT max({number}) FROM {table} WHERE organization_id = %s")
 FIND_LAST: Final = sql.SQL("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {sequence}")
-# Until the commit nobody inserts, so nobody takes a value of the sequence.
+# Until the commit no transaction inserts a row, so none takes a value of the sequence.
 LOCK_TABLE: Final = sql.SQL("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 ADVANCE: Final = sql.SQL("SELECT setval({name}, greatest(last_value, %s)) FROM {sequence}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A move of an organization from *source* to *target*, two names of databases."""
+    """A move of an organization. *source* and *target* are the names of its databases."""
 
     organization_id: UUID
     source: str
@@ -67,7 +67,7 @@ def cut_over(
     """Close the fence, and commit the move once the target has all rows.
 
     Raises:
-        MoveError: the fence is taken all the time, the target is too slow, or its rows or its schema differ.
+        MoveError: a transaction does not release the fence, the target is too slow, or its rows or its schema differ.
     """
     target = connections.mover(move.target)
     target.execute(sql.SQL(LIMIT_TARGET).format(limit=sql.Literal(fence_seconds * 1000)))
@@ -96,7 +96,9 @@ def _try_again(
         except _LaggingError:
             lags += 1
             if lags == LAGS or not await_position(source, move.name, find_position(source), seconds=CATCH_UP_SECONDS):
-                raise MoveError("The target is too slow to catch up with the source inside the fence.") from None
+                raise MoveError(
+                    "The target is too slow to catch up inside the fence. Run again under less load."
+                ) from None
     raise MoveError(
         "A long transaction holds the fence. End it (pg_stat_activity shows it). Run the same command again."
     )

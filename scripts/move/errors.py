@@ -1,5 +1,5 @@
-"""Why a move was refused or stopped, in one sentence for the operator."""
+"""The error of moves. Its message tells the operator the cause and the next step."""
 
 
 class MoveError(Exception):
-    """A move was refused, or it stopped. Its organization is in the source, and no row is lost."""
+    """A move was refused, or it stopped. No row is lost. The next run completes or undoes it."""

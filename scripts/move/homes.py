@@ -1,4 +1,4 @@
-"""Where organizations are: the directory in the catalogue, and the rows of moves in each database."""
+"""The homes of organizations: the directory in the catalogue, and the marks of moves in each database."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ PUT_MOVE: Final = """
     SET state = excluded.state, other = excluded.other, move_id = excluded.move_id, recorded_at = now()
 """
 DELETE_INCOMING: Final = "DELETE FROM moved_organizations WHERE organization_id = %s AND state = 'incoming'"
-# A stale directory may name a database of long ago. It then leads to the home in one step.
+# A stale directory may name an earlier home. Its mark then leads to the home in one step.
 FORWARD_MOVED: Final = """
     UPDATE moved_organizations SET other = %s WHERE organization_id = %s AND state = 'moved' AND other <> %s
 """
@@ -66,7 +66,7 @@ def find_bucket_home(catalogue: Connection, bucket: int) -> str:
 
 
 def put_home(catalogue: Connection, organization_id: UUID, home: str) -> None:
-    """Store the home of the organization: as an exception, unless it is that of its bucket. Idempotent."""
+    """Store the home of the organization, as an exception if its bucket has another one. Idempotent."""
     with catalogue.transaction():
         if find_bucket_home(catalogue, bucket_of(organization_id)) == home:
             catalogue.execute(DELETE_EXCEPTION, (organization_id,))

@@ -40,7 +40,7 @@ def move_organization(
     """Move the organization to the database *target*, and complete or undo interrupted moves first.
 
     Raises:
-        MoveError: the move was refused or stopped. The organization is where it was, unless the message says otherwise.
+        MoveError: the move was refused or stopped. The next run completes it if it is committed, and else undoes it.
     """
     require_database(connections, target)
     with only_run(connections), movers_access(connections):
@@ -58,11 +58,11 @@ def move_bucket(
 ) -> None:
     """Let new organizations of *bucket* go to the database *target*, and move all that it has.
 
-    A request that read the directory before may provision one elsewhere. So each second of *grace_seconds* those that
-    are new are pinned to where they are. A run that was interrupted is continued by the same command.
+    A request that read the old directory may still provision an organization elsewhere. So for *grace_seconds*, once a
+    second, new organizations are pinned to their present home. The same command continues an interrupted run.
 
     Raises:
-        MoveError: a move was refused or stopped. Those before it are complete.
+        MoveError: a move was refused or stopped. The moves before it are complete.
     """
     if bucket not in range(BUCKETS):
         raise MoveError(f"Unknown bucket {bucket}. Buckets have the numbers 0 to {BUCKETS - 1}.")
@@ -130,11 +130,11 @@ def _copy(connections: Connections, move: Move, tables: Sequence[Table], say: Sa
     await_copy(target, move.name, say)
     say(MoveStep.CATCH_UP.line)
     if not await_position(source, move.name, find_position(source), seconds=CATCH_UP_SECONDS):
-        raise MoveError("The target did not catch up with the source within an hour.")
+        raise MoveError("The target did not catch up within an hour. Run again under less load.")
 
 
 def _pin(connections: Connections, bucket: int, target: str) -> None:
-    """Change the home of *bucket*, and in the same transaction pin its organizations to where they are."""
+    """Change the home of *bucket*, and in the same transaction pin its organizations to their homes."""
     present = [
         (organization_id, name)
         for name in connections.databases

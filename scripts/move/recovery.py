@@ -1,7 +1,7 @@
 """Complete or undo the moves of runs that ended early.
 
-The databases alone say how far a move got. Its row in the source's `moved_organizations` is the commit. Before it, the
-target's copy is worth nothing. After it, the rest is cleaning up.
+The databases alone have the state of a move. Its row `moved` in the source's `moved_organizations` is the commit.
+Without that row the target's copy is deleted. With it, the remaining steps are run.
 """
 
 from collections.abc import Callable
@@ -85,7 +85,7 @@ def finish(connections: Connections, move: Move, say: Callable[[str], None]) -> 
 
 
 def _undo(connections: Connections, move: Move) -> None:
-    """Delete the target's copy. Its mark then names the source, which is right for a stale directory, too."""
+    """Delete the target's copy. The target's mark then leads a stale directory to the source."""
     target = connections.mover(move.target)
     delete_rows(target, list_tables(target), move.organization_id)
     put_mark(

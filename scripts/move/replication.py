@@ -16,12 +16,12 @@ from scripts.move.tables import Table
 PREFIX: Final = "tenancy_move_"
 POLL_SECONDS: Final = 0.02
 REPORT_SECONDS: Final = 10.0
-MAX_ERRORS: Final = 3  # of the workers. A deadlock is tried again, a table that differs is not worth a second try.
+MAX_ERRORS: Final = 3  # of the workers. A second try may succeed after a deadlock, and never if a table differs.
 LOCK_ATTEMPTS: Final = 60
 LOCK_PAUSE_SECONDS: Final = 1.0
 END_SECONDS: Final = 60.0
 
-# A publication waits for VACUUM of a table. Meanwhile migrations wait for it.
+# A publication waits for VACUUM of a table. Meanwhile migrations wait for the publication.
 LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '2s'"
 CREATE_PUBLICATION: Final = "CREATE PUBLICATION {name} FOR TABLE {tables} WITH (publish = 'insert, update, delete')"
 PUBLISHED_TABLE: Final = sql.SQL("{table} WHERE ({column} = {organization})")
@@ -66,8 +66,8 @@ LIST_SLOTS: Final = """
 """
 END_SENDER: Final = "SELECT pg_terminate_backend(%s)"
 DROP_SLOT: Final = "SELECT pg_drop_replication_slot(%s)"
-# A transaction of its own, so that all before it is flushed and sent. A position inside of an open page would be sent
-# with the next commit only.
+# A separate transaction, so that all earlier ones are flushed and sent. Otherwise a position inside an open page is
+# sent only with the next commit.
 FLUSH: Final = "SELECT pg_logical_emit_message(true, 'tenancy_move', '')"
 FIND_POSITION: Final = "SELECT pg_current_wal_flush_lsn()::text"
 HAS_CONFIRMED: Final = """
@@ -160,8 +160,8 @@ def await_position(source: Connection, name: str, position: str, *, seconds: flo
 def end_replication(connections: Connections, names: Iterable[str], *, seconds: float = END_SECONDS) -> None:
     """Drop subscriptions and slots of moves in the databases *names*. Idempotent.
 
-    Slots go before their subscription, which has the names of those of its workers. So a run that is killed in between
-    leaves nothing that the next run does not find.
+    Slots are dropped before their subscription, because the names of its workers' slots follow from its id. So the next
+    run also finds the slots of a run that was killed in between.
 
     Raises:
         MoveError: a slot is in use for *seconds*.

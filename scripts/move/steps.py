@@ -4,14 +4,14 @@ from enum import Enum
 
 
 class MoveStep(Enum):
-    """A step. A run that is killed before or in it is completed, or undone and begun anew, by the next run."""
+    """A step. If a run is killed before or in it, the next run completes the move, or begins it anew."""
 
     INCOMING = 1, "Mark the organization as incoming in the target"
     PUBLISH = 2, "Publish its rows in the source"
     SLOT = 3, "Keep the changes of the source from now on"
     COPY = 4, "Copy its rows"
     CATCH_UP = 5, "Apply the changes since then"
-    FENCE = 6, "Close the fence: its transactions wait"
+    FENCE = 6, "Close the fence: transactions of the organization wait"
     COMPARE = 7, "Compare the rows of both sides"
     SEQUENCES = 8, "Advance the sequences of the target"
     END_REPLICATION = 9, "End the replication"

@@ -57,7 +57,7 @@ LIST_SEQUENCES: Final = """
       AND c.relnamespace = 'public'::regnamespace
 """
 HAS_ROW: Final = sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column} = %s)")
-# Statements of bounded length, so that no transaction on a busy database is long.
+# A bounded number of rows, so that no transaction on a busy database is long.
 DELETE_BATCH: Final = sql.SQL(
     "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {column} = %s LIMIT 10000))"
 )

@@ -1,4 +1,4 @@
-"""Values of an organization in the catalogue, which every database needs while its rows are in none."""
+"""The unique values of an organization, entered into the catalogue for look-ups during its move."""
 
 from datetime import UTC, datetime
 from typing import Final

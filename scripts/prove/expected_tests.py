@@ -43,4 +43,4 @@ FORWARDED_DOMAIN: Final = "tests/use_cases/test_find_named.py::test_forwarded_cu
 ANSWERS_AT_HOSTS: Final = f"{PROOF}/test_host_names.py::test_subdomain_is_answered_like_an_unknown_one"
 MOVED_ORGANIZATION: Final = "tests/stores/test_fence.py::test_moved_organization_is_refused"
 FENCE: Final = "tests/stores/test_fence.py::test_cut_over_waits_for_transactions"
-LOOK_UPS_ELSEWHERE: Final = "tests/stores/test_fence.py::test_look_ups_find_nobody_of_an_organization_elsewhere"
+LOOK_UPS_ELSEWHERE: Final = "tests/stores/test_fence.py::test_look_ups_find_no_row_of_an_organization_elsewhere"

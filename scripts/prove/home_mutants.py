@@ -12,8 +12,8 @@ MUTANTS: Final = (
         name="a transaction opens rows of an organization that has moved",
         safeguard=SAFEGUARD,
         file=f"{CORE}/stores/postgres/client.py",
-        old="if state != INCOMING or its_id != move_id:",
-        new="if state == INCOMING and its_id != move_id:",
+        old="(state != INCOMING or its_id != move_id):",
+        new="(state == INCOMING and its_id != move_id):",
         caught_by=expected_tests.MOVED_ORGANIZATION,
     ),
     Mutant(

@@ -17,7 +17,7 @@ type Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The organizations that have used the release before. *deleted* is to be deleted, *erased* has a certificate."""
+    """The organizations that have used the release before. *deleted* is deleted later, *erased* has a certificate."""
 
     watched: list[Watched]
     deleted: DemoOrganization

@@ -13,7 +13,7 @@ SHOWN_CHARACTERS: Final = 200
 
 
 class AnswerOrigin(StrEnum):
-    """Who made an answer. The emulator's own answers are to requests that reached no handler."""
+    """The maker of an answer. Requests that the emulator answered reached no handler."""
 
     STACK = "the stack"
     EMULATOR = "the emulator"
@@ -31,7 +31,7 @@ class ClientAnswer:
 
     @property
     def origin(self) -> AnswerOrigin:
-        """Return who made the answer.
+        """Return the maker of the answer.
 
         The emulator answers 502 with the error of Lambda as text. All errors but one can come from code that ran, so
         they count as the stack's. `WorkerNotStarted` cannot: the bridge raises it if a worker did not start.

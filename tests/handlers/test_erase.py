@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from scripts.stack import postgres
 from tenancy.gateway.task import TaskFailedError
-from tenancy.stores.aws.secrets import CLICKHOUSE, REDIS
+from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS
 from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
 from tenancy.stores.postgres.platform.deletions import list_certificates
 from tenancy.stores.redis.client import Redis
@@ -16,14 +17,19 @@ from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.deletion.erase import EarlyError, OvertakenError, WritersActiveError
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tests.database_pool import DatabasePool
 from tests.given import OPERATOR, ROOT, Databases, know, tenant_of
-from tests.handlers.functions import Function, PutSecret, Start, superuser
+from tests.handlers.functions import Function, LogLines, PutSecret, Start, superuser
 from tests.handlers.requests import Event, sample
 from tests.isolation.proof.leaks.snapshots import snapshot
 from tests.use_cases.erasing import column_of
 from tests.use_cases.storing import store
 
 RECOUNT_AFTER = timedelta(seconds=60)  # RECOUNT_AFTER_SECONDS of conftest.py
+INSERT_INCOMING = """
+    INSERT INTO moved_organizations (organization_id, state, other, move_id)
+    VALUES (%s, 'incoming', 'main', gen_random_uuid())
+"""
 MACHINE = json.loads((ROOT / "functions" / "delete" / "delete_organization.asl.json").read_text())
 
 
@@ -124,6 +130,32 @@ def test_errors_have_the_names_that_the_state_machine_catches(
     gate = waiting(task_input("close_gate", deleted))
     with pytest.raises(WritersActiveError):
         waiting(task_input("await_writers", deleted, closed_at=gate["closed_at"]))
+
+
+def test_log_tells_the_operator_to_complete_a_move(
+    start: Start,
+    secrets: None,  # noqa: ARG001 - they name one database, before this test names two
+    put_secret: PutSecret,
+    database_pool: DatabasePool,
+    databases: Databases,
+    deleted: Provisioned,
+    logged: LogLines,
+) -> None:
+    second = database_pool.take()
+    urls = [each.servers.postgres_url(postgres.PLATFORM, each.name) for each in (databases, second)]
+    put_secret(PLATFORM_DATABASE, f"main {urls[0]}\nsecond {urls[1]}")
+    waiting = start("erase")
+    gate = waiting(task_input("close_gate", deleted))
+    with superuser(second) as conn:
+        conn.execute(INSERT_INCOMING, (deleted.organization.id,))
+
+    with pytest.raises(WritersActiveError):
+        waiting(task_input("await_writers", deleted, closed_at=gate["closed_at"]))
+
+    [line] = [each for each in logged() if each["message"] == "the erasure waits"]
+    assert line["organization_id"] == str(deleted.organization.id)
+    assert line["reason"].endswith("These databases have a copy: second. Run: python -m scripts.move complete")
+    database_pool.give_back(second)
 
 
 def test_deletion_within_its_grace_period_is_early(

@@ -2,18 +2,22 @@
 
 import json
 import urllib.request
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain, product
 from uuid import uuid4
 
 import pytest
 
+from scripts.stack import postgres
 from tenancy.errors import UnavailableError
 from tenancy.rules.erasures import MAX_PENDING_ERASURES
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE, PERMISSIONS
 from tenancy.rules.tenant import Tenant
-from tenancy.stores.aws.secrets import CLICKHOUSE, CLICKHOUSE_READER, PLATFORM_DATABASE
+from tenancy.stores.aws.secrets import CLICKHOUSE, CLICKHOUSE_READER, DATABASE, PLATFORM_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tests.database_pool import DatabasePool
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, LogLines, Mails, PutSecret, Start, superuser
 from tests.handlers.requests import (
@@ -29,10 +33,21 @@ from tests.handlers.requests import (
 )
 from tests.use_cases.privacy_jobs import repeat_erasures, rows_in
 from tests.use_cases.storing import store
+from tests.use_cases.two_homes import TwoHomes
 
 EVERY_MINUTE = sample("privacy_jobs", "every_minute")
 NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "postponed": 0, "letters_expired": 0}
 NAME = "0f1e2d3c-the-name-of-a-device"
+ROLES = {PLATFORM_DATABASE: postgres.PLATFORM, DATABASE: postgres.FUNCTIONS}
+
+
+@pytest.fixture
+def homes(database_pool: DatabasePool, databases: Databases) -> Iterator[TwoHomes]:
+    second = database_pool.take()
+    opened = TwoHomes.of(databases, second)
+    yield opened
+    opened.close()
+    database_pool.give_back(second)
 
 
 @pytest.fixture
@@ -83,6 +98,25 @@ def test_export_is_written_and_read_through_links(
 
     with urllib.request.urlopen(answer.document["manifest"]) as content:
         assert {file["sha256"] for file in json.load(content)["files"]} == {file["sha256"] for file in files.values()}
+
+
+def test_export_is_read_from_the_home_in_any_order_of_lines(
+    privacy: Function, privacy_jobs: Function, homes: TwoHomes, targets: OutboxTargets, put_secret: PutSecret
+) -> None:
+    acme = homes.provision(targets, "acme", "second")
+    given = {"main": homes.main, "second": homes.second, "third": homes.main}
+    orders = {PLATFORM_DATABASE: ("main", "second", "third"), DATABASE: ("main", "third", "second")}
+    for secret, names in orders.items():
+        lines = [f"{name} {homes.main.servers.postgres_url(ROLES[secret], given[name].name)}" for name in names]
+        put_secret(secret, "\n".join(lines))
+    asked = answer_of(privacy(privacy_request("export", tenant_of(acme))))
+
+    done = privacy_jobs(EVERY_MINUTE)
+
+    assert [each["exports"] for each in done["databases"]] == [0, 1, 0]
+    answer = answer_of(privacy(privacy_request("read_export", tenant_of(acme), asked.document["id"])))
+    rows = {file["section"]: file["rows"] for file in answer.document["files"]}
+    assert (rows["organization"], rows["users"]) == (1, 1)
 
 
 def test_files_of_an_export_are_listed_in_pages(

@@ -1,6 +1,7 @@
 """The operator's replay, with the variables of a deployed stack and with other secrets."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -47,7 +48,14 @@ def wired(
         "SIGNING_KEY_ID": aws.signing_key_id,
         **buckets_of(aws),
     }
-    wiring, stores = wire(Settings.from_env(*VARIABLES, environ=values))
+    with wiring_of(Settings.from_env(*VARIABLES, environ=values)) as wired:
+        yield wired
+
+
+@contextmanager
+def wiring_of(settings: Settings) -> Iterator[tuple[Wiring, ReplayStores]]:
+    """Wire the stores of a replay, and close their connections afterwards."""
+    wiring, stores = wire(settings)
     yield wiring, stores
     for each in (wiring, stores, stores.erasure.client()):
         close_resources(each)

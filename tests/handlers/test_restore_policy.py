@@ -21,7 +21,7 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.restore.replay import ReplayStores
 from tenancy.wiring import Wiring
 from tests.given import Databases
-from tests.handlers.test_restore_command import wired
+from tests.handlers.test_restore_command import wired, wiring_of
 from tests.recorded_calls import CALLS, Call, caller_of, calls_of
 from tests.template.granted import Grant, granted
 from tests.template.template import listed
@@ -129,8 +129,8 @@ def test_policy_allows_each_call_of_a_replay_and_no_more(
         "SIGNING_KEY_ID": settings.signing_key_id,
     }
 
-    with recorded(values) as calls:
-        assert replay_register(*wired, lambda _: None) == []
+    with recorded(values) as calls, wiring_of(settings) as wired_again:
+        assert replay_register(*wired_again, lambda _: None) == []
 
     policy = grants()
     assert sorted(call for call in calls if not any(grant.allows(call) for grant in policy)) == []

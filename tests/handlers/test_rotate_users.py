@@ -59,6 +59,14 @@ def test_rotation_changes_to_the_other_user_with_its_rights(rotation: Function, 
     assert text_of(secret, "AWSPREVIOUS") == before
 
 
+def test_only_line_with_a_name_is_rotated(rotation: Function, put_secret: PutSecret) -> None:
+    put_secret("database", f"main {text_of('database', 'AWSCURRENT')}")
+
+    rotate(rotation, "database")
+
+    assert user_at(text_of("database", "AWSCURRENT")) == "tenancy_functions_clone"
+
+
 def test_two_users_take_turns_with_new_passwords(rotation: Function) -> None:
     texts = []
     for _ in range(4):

@@ -124,8 +124,9 @@ LOOK_UP_TABLES: Final = (
 # The directory and the values of all databases, which statements that cross organizations must see.
 OF_ALL_DATABASES: Final = ("catalogue_entries", "moved_organizations", "organization_homes", "provisioning_requests")
 HOME: Final = (
-    "(({0} = ( SELECT current_tenant() AS current_tenant)) OR (NOT ({0} IN ( SELECT m.organization_id\n"
-    "   FROM moved_organizations m))))"
+    "(({0} = ( SELECT current_tenant() AS current_tenant)) OR (NOT (EXISTS ( SELECT\n"
+    "   FROM moved_organizations m\n"
+    "  WHERE (m.organization_id = {1}.{0})))))"
 )
 # Tables in which the platform or a look-up sees rows of several organizations, also of one that a move has taken away.
 LIST_WITHOUT_HOME: Final = (
@@ -142,7 +143,8 @@ LIST_WITHOUT_HOME: Final = (
         SELECT FROM pg_policy AS p
         WHERE p.polrelid = t.oid AND NOT p.polpermissive AND p.polcmd = '*' AND p.polwithcheck IS NULL
           AND p.polroles @> ARRAY['tenancy_platform', 'tenancy_lookup']::regrole[]::oid[]
-          AND pg_get_expr(p.polqual, t.oid) = replace(%(home)s, '{0}', t.attname)
+          AND pg_get_expr(p.polqual, t.oid)
+              = replace(replace(%(home)s, '{0}', t.attname), '{1}', t.relname)
     )
     """
 )

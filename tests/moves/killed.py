@@ -1,7 +1,7 @@
 """Run the command line of moves and kill it: ``python -m tests.moves.killed step:N|call:N ARGUMENTS``.
 
-`step:N` is when step N would begin, and `call:N` is before call number N of PostgreSQL. The process kills itself with
-SIGKILL, so that nothing of it is cleaned up.
+`step:N` kills at the beginning of step N, and `call:N` before call N of PostgreSQL. The process kills itself with
+SIGKILL, so it cleans up nothing.
 """
 
 import os

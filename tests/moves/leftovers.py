@@ -1,4 +1,4 @@
-"""What a move may leave in no database: publications, slots, subscriptions, log-ins, rights and rows."""
+"""Leftovers of moves in a database: publications, slots, subscriptions, log-ins, rights and rows."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ LIST_LEFTOVERS = """
 
 
 def list_leftovers(deployment: Deployment) -> list[str]:
-    """Return what is left of moves, with its database."""
+    """Return the leftovers of moves, each with its database."""
     return [
         f"{each.name}: {found}" for each in deployment for (found,) in each.superuser.execute(LIST_LEFTOVERS).fetchall()
     ]

@@ -29,7 +29,7 @@ MAIN, SECOND, THIRD = "main", "second", "third"
 HOST = "127.0.0.1"
 THIRD_DATABASE = "tenancy_third"
 PASSWORD = "password-of-a-test"
-# `wal_level` is what a move needs. The other ones only make it faster, and the data need not survive the machine.
+# A move needs `wal_level`. The other settings only make it faster, and the data need not survive the machine.
 OPTIONS = {
     "wal_level": "logical",
     "max_sync_workers_per_subscription": "8",

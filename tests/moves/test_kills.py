@@ -4,12 +4,14 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, cycle
+from uuid import UUID
 
 import pytest
 
 from scripts.move.steps import MoveStep
 from tenancy.rules.homes import fence_key
 from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.platform.organization_rows import has_copy
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.runs import run, run_killed
 from tests.moves.servers import MAIN, SECOND, Deployment
@@ -66,6 +68,26 @@ def test_kill_before_each_call_loses_and_doubles_nothing(deployment: Deployment,
 
     assert traffic.failures == []
     require_model(deployment, acme, target, signer)
+
+
+def is_copy(deployment: Deployment, name: str, organization_id: UUID) -> bool:
+    """Tell whether an erasure finds rows in the database, which is not the organization's home."""
+    database = deployment[name].platform
+    with database.tenant_transaction(organization_id, is_snapshot=True, ignores_moves=True) as conn:
+        return has_copy(conn, organization_id)
+
+
+@pytest.mark.parametrize(("step", "copy"), [(MoveStep.CATCH_UP, SECOND), (MoveStep.DELETE, MAIN)])
+def test_erasure_sees_the_copy_of_a_killed_run(deployment: Deployment, step: MoveStep, copy: str) -> None:
+    acme = Organization.provision(deployment[MAIN])
+    assert run_killed(deployment, f"step:{step.value[0]}", acme.id, SECOND)
+
+    assert is_copy(deployment, copy, acme.id)
+
+    done = run(deployment, acme.id, SECOND)
+
+    assert done.returncode == 0, done.stderr
+    assert not is_copy(deployment, MAIN, acme.id)
 
 
 def test_commit_that_outlives_its_process_is_awaited(deployment: Deployment) -> None:

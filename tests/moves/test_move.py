@@ -228,7 +228,7 @@ def test_answer_of_an_idempotent_request_moves_to_the_catalogue(deployment: Depl
     assert found == {MAIN: [(b"answer",)], SECOND: [], THIRD: []}
 
 
-def test_next_roll_up_of_the_target_counts_what_the_source_has_not(deployment: Deployment) -> None:
+def test_next_roll_up_of_the_target_counts_uncounted_rows(deployment: Deployment) -> None:
     acme = Organization.provision(deployment[MAIN])
     now = datetime.now(UTC)
     for name, hours in ((MAIN, 5), (SECOND, 1)):

@@ -1,6 +1,6 @@
 """Organizations move between three databases in random order, under traffic, and some runs are killed.
 
-In the end all that they stored is in their homes, once.
+In the end their homes have each stored row once.
 """
 
 import os
@@ -22,7 +22,7 @@ FENCE_SECONDS = 30
 KILLED_SHARE = 0.3
 
 
-def test_random_moves_keep_what_a_model_has(deployment: Deployment, signer: Signer) -> None:
+def test_random_moves_agree_with_a_model(deployment: Deployment, signer: Signer) -> None:
     seed = os.environ.get(SEED) or str(random.randrange(1_000_000))
     print(f"{SEED}={seed}")  # noqa: T201 - pytest shows it if the test fails
     chance = random.Random(seed)

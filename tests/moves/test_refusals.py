@@ -165,7 +165,7 @@ def test_comparison_beyond_the_time_of_the_fence_is_undone(deployment: Deploymen
         deployment[MAIN].superuser.execute(FILL_OUTBOX, (acme.id,))
         move_organization(connections, acme.id, SECOND, wait_inside_the_fence, fence_seconds=1)
 
-    assert str(refused.value) == "The fence was closed for more than 1 s. Give it more: --fence-seconds"
+    assert str(refused.value) == "The fence was closed for more than 1 s. Raise --fence-seconds."
 
 
 def test_fence_gives_way_to_a_long_transaction(deployment: Deployment) -> None:

@@ -1,4 +1,4 @@
-"""What PostgreSQL's logical replication does to tables with policies. scripts/move is built on it.
+"""Logical replication of tables with policies, on which scripts/move is built.
 
 docs/decisions/0084-moves-between-databases.md names each of these traps.
 """

@@ -1,4 +1,4 @@
-"""Organizations in several databases, their traffic, and a model of what must be stored."""
+"""Organizations in several databases, their traffic, and a model of the rows that must be stored."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -67,13 +67,13 @@ class Client:
 
 
 def lines_of(databases: Mapping[str, Database]) -> str:
-    """Return what a secret of PostgreSQL has for *databases*."""
+    """Return the text of a secret of PostgreSQL for *databases*."""
     return "\n".join(f"{name} {database._url()}" for name, database in databases.items())
 
 
 @dataclass(slots=True, kw_only=True)
 class Organization:
-    """An organization with the database it was provisioned in, and what it must have stored."""
+    """An organization with the database it was provisioned in, and the rows that it must have."""
 
     provisioned: Provisioned
     tenant: AdmittedTenant

@@ -123,6 +123,23 @@ def test_built_template_defaults_to_its_architecture(moved: Path) -> None:
     assert built["Parameters"]["Architecture"]["Default"] == "x86_64"
 
 
+def test_release_is_written_into_the_built_template(tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text("        RELEASE: none\n", encoding="utf-8")
+
+    build.set_release(template, "2026-11-29T12:00:00Z")
+
+    assert template.read_text(encoding="utf-8") == '        RELEASE: "2026-11-29T12:00:00Z"\n'
+
+
+def test_template_without_a_release_is_an_error(tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text("        MAIL_FROM: none\n", encoding="utf-8")
+
+    with pytest.raises(SystemExit, match="has no variable RELEASE"):
+        build.set_release(template, "2026-11-29T12:00:00Z")
+
+
 def test_build_says_where_its_result_is(
     moved: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

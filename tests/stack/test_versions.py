@@ -1,4 +1,4 @@
-"""Old versions of functions and layers are deleted, and aliases move back to an earlier release. moto answers."""
+"""Old versions of functions and layers are deleted. moto answers."""
 
 import io
 import json
@@ -9,10 +9,12 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts.deploy import old_versions, roll_back
+from scripts.deploy import old_versions
 from tests.given import REGION, AwsAccount
 
 STACK = "acme-production"
+ANOTHER = "globex-tenancy"
+LONGER = f"{STACK}-eu-tenancy"  # of the stack acme-production-eu
 RELEASES = [f"2026-11-2{day}T12:00:00Z" for day in range(1, 8)]
 TRUST = {
     "Version": "2012-10-17",
@@ -52,7 +54,8 @@ def function(aws: AwsAccount) -> Iterator[str]:  # noqa: ARG001 - its account
         if each["ResourceType"] == "AWS::Lambda::Function"
     ]
     for release in RELEASES:
-        functions.publish_layer_version(LayerName="globex-tenancy", Content={"ZipFile": archive(release)})
+        for other in (ANOTHER, LONGER):
+            functions.publish_layer_version(LayerName=other, Content={"ZipFile": archive(release)})
         layer = functions.publish_layer_version(LayerName=f"{STACK}-tenancy", Content={"ZipFile": archive(release)})
         functions.update_function_configuration(
             FunctionName=name,
@@ -74,10 +77,6 @@ def layer_versions(name: str) -> int:
     return len(found)
 
 
-def live(name: str) -> str:
-    return str(boto3.client("lambda").get_alias(FunctionName=name, Name="live")["FunctionVersion"])
-
-
 def test_newest_versions_and_their_layers_stay(function: str) -> None:
     old_versions.delete_old_versions(STACK, REGION, keep=5)
 
@@ -94,23 +93,27 @@ def test_version_of_an_alias_stays(function: str) -> None:
     assert layer_versions(f"{STACK}-tenancy") == 2
 
 
-def test_layers_of_another_stack_stay(function: str) -> None:  # noqa: ARG001 - deployed
-    before = layer_versions("globex-tenancy")
+def test_release_before_stays_after_many_failed_deploys(function: str) -> None:
+    boto3.client("lambda").update_alias(FunctionName=function, Name="live", FunctionVersion="1")
+    live = old_versions.find_live_versions(STACK, REGION)
+    boto3.client("lambda").update_alias(FunctionName=function, Name="live", FunctionVersion="7")  # 2 to 6 have failed
+
+    old_versions.delete_old_versions(STACK, REGION, keep=5, live_before=live)
+
+    assert sorted(versions_of(function)) == ["$LATEST", "1", "3", "4", "5", "6", "7"]
+    assert layer_versions(f"{STACK}-tenancy") == 6
+
+
+@pytest.mark.usefixtures("aws")
+def test_new_stack_has_no_live_version() -> None:
+    assert old_versions.find_live_versions("acme-unknown", REGION) == {}
+
+
+@pytest.mark.parametrize("layer", [ANOTHER, LONGER])
+@pytest.mark.usefixtures("function")
+def test_layers_of_another_stack_stay(layer: str) -> None:
+    before = layer_versions(layer)
 
     assert old_versions.main([STACK, "--region", REGION, "--keep", "1"]) == 0
 
-    assert layer_versions("globex-tenancy") == before
-
-
-def test_roll_back_moves_to_the_newest_release_before(function: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status = roll_back.main([STACK, "--region", REGION, "--before", RELEASES[-1]])
-
-    assert (status, live(function)) == (0, "6")
-    assert capsys.readouterr().out == f"{function}: version 6, release {RELEASES[-2]}\n"
-
-
-def test_roll_back_to_before_all_releases_changes_nothing(function: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status = roll_back.main([STACK, "--region", REGION, "--before", RELEASES[0]])
-
-    assert (status, live(function)) == (1, "7")
-    assert "Its alias is unchanged." in capsys.readouterr().err
+    assert layer_versions(layer) == before > 0

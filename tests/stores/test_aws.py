@@ -175,6 +175,23 @@ def test_failed_read_is_repeated_within_seconds(secrets: Secrets, monkeypatch: p
     assert (paused, secrets.find_secret("token-public-keys", max_age_seconds=240)) == ("first", "second")
 
 
+def test_fresh_secret_is_read_again_within_seconds(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr("tenancy.stores.aws.secrets.time.monotonic", lambda: seconds[0])
+    create_secret("database", "first")
+    assert secrets.get_secret("database") == "first"
+    boto3.client("secretsmanager", region_name=REGION).put_secret_value(
+        SecretId="tenancy/test/database", SecretString="second"
+    )
+
+    seconds[0] += SECRET_RETRY_SECONDS
+    at_once = secrets.get_fresh_secret("database")
+    seconds[0] += 1
+
+    assert (at_once, secrets.get_secret("database")) == ("first", "first")
+    assert (secrets.get_fresh_secret("database"), secrets.get_secret("database")) == ("second", "second")
+
+
 @pytest.mark.parametrize("code", sorted(THROTTLED))
 def test_throttled_call_is_unavailable(closing_client: AwsClient, code: str) -> None:
     with pytest.raises(UnavailableError, match="throttles"):

@@ -271,6 +271,31 @@ def test_database_that_is_added_later_is_found(places: Places) -> None:
     assert len(places.homes.every()) == 3
 
 
+def test_unknown_name_is_looked_for_past_the_cache_of_the_secret(places: Places) -> None:
+    """A cached text lacks the line of the newest database, to which a move may already have led."""
+    whole, cached = places.text, [f"main {platform_url(places.given['main'])}"]
+
+    def read_again() -> str:
+        cached[0] = whole
+        return whole
+
+    homes = RoutedDatabases(lambda: cached[0], read_again=read_again)
+    assert len(homes.every()) == 1
+    assert homes._named("second") is homes.by_name()["second"]
+
+    with homes.by_name()["second"].transaction() as conn:
+        assert conn.execute(NAME).fetchone() == (places.given["second"].name,)
+    homes.close()
+
+
+def test_database_without_its_line_is_named(places: Places) -> None:
+    second = places.homes.by_name()["second"]
+    places.text = f"main {platform_url(places.given['main'])}"
+
+    with pytest.raises(UnknownDatabaseError, match="second"), second.transaction():
+        pytest.fail("a transaction was opened")
+
+
 def test_connections_of_all_databases_are_closed(places: Places) -> None:
     for database in places.homes.every():
         with database.transaction():

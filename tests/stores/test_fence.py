@@ -16,6 +16,10 @@ from tests.given import Databases
 
 MOVE = UUID("0193f6a2-9e52-4d0b-b2a1-7c8e5f6d4b32")
 INSERT_MOVE = "INSERT INTO moved_organizations (organization_id, state, other, move_id) VALUES (%s, %s, 'second', %s)"
+INSERT_MANY_MOVES = """
+    INSERT INTO moved_organizations (organization_id, state, other, move_id)
+    SELECT gen_random_uuid(), 'moved', 'second', gen_random_uuid() FROM generate_series(1, 10000)
+"""
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 COUNT_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 COUNT_USERS = "SELECT count(*) FROM users"
@@ -138,7 +142,7 @@ def test_platform_inserts_no_row_for_an_organization_elsewhere(databases: Databa
         conn.execute(insert, (acme.organization.id,))
 
 
-def test_look_ups_find_nobody_of_an_organization_elsewhere(databases: Databases, acme: Provisioned) -> None:
+def test_look_ups_find_no_row_of_an_organization_elsewhere(databases: Databases, acme: Provisioned) -> None:
     with superuser(databases) as conn:
         [(digest,)] = conn.execute("SELECT digest FROM api_keys WHERE id = %s", (acme.secret_key_id,))
     assert databases.authorizer.look_up(lambda conn: find_key_holder(conn, digest)) is not None
@@ -148,3 +152,16 @@ def test_look_ups_find_nobody_of_an_organization_elsewhere(databases: Databases,
     organization_id, user_id = acme.organization.id, acme.admin_user_id
     assert databases.authorizer.look_up(lambda conn: find_key_holder(conn, digest)) is None
     assert databases.authorizer.look_up(lambda conn: find_member(conn, organization_id, user_id)) is None
+
+
+def test_many_moves_do_not_slow_the_platform_down(databases: Databases) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_MANY_MOVES)
+        conn.execute("ANALYZE moved_organizations")
+
+    with databases.platform.transaction() as conn:
+        conn.execute("SET LOCAL work_mem = '64kB'")  # too little to hash the moves, as for 300,000 with the default
+        plan = "\n".join(line for (line,) in conn.execute("EXPLAIN SELECT count(*) FROM usage_ledger"))
+
+    assert "using moved_organizations_pkey" in plan
+    assert "Seq Scan on moved_organizations" not in plan

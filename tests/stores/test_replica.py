@@ -79,7 +79,7 @@ def rename_app(databases: Databases, acme: Provisioned, name: str) -> WriteMark:
     """Change a row and return the mark of the write."""
     with databases.platform.tenant_transaction(acme.organization.id) as conn:
         conn.execute(RENAME, (name, acme.organization.id))
-    return WriteMark(written_at=datetime.now(UTC), position=databases.functions.look_up(find_position))
+    return WriteMark(written_at=datetime.now(UTC), position=find_position(databases.functions))
 
 
 def read_in_time[Found](
@@ -480,7 +480,7 @@ def test_reader_of_aurora_is_asked_by_the_functions_of_aws(
     stand_in_for_aurora(databases, session, lag_ms)
     replica.catch_up()
     read, now = reading(acme.organization.id), datetime.now(UTC)
-    position = databases.functions.look_up(find_position)
+    position = find_position(databases.functions)
     old, recent = (WriteMark(written_at=now - each) for each in (timedelta(seconds=30), timedelta(seconds=1)))
 
     faults: list[object] = []

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from samtranslator.model.preferences.deployment_preference_collection import CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST
 
+from scripts.deploy.old_versions import LAYERS as OWN_LAYERS
+from scripts.deploy.roll_back import DEPLOY_ONLY, QUEUE, SENDER, WRITERS
 from scripts.deploy.transform import transform
 from tests.given import REGION
 from tests.members import for_each
@@ -35,8 +37,9 @@ WITHOUT_ALIAS = {
     ("PlatformDatabaseRotation", "RotateUsers"): ROTATION,
     ("RotateUsersPermission", "RotateUsers"): ROTATION,
 }
-# A canary of it would hold up Ingest, which a deploy updates after all writers to ClickHouse.
-AT_ONCE = {"HeldEvents"}
+# A canary of HeldEvents would hold up Ingest, which a deploy updates after all writers to ClickHouse. The names of the
+# console's files come from their content: during a shift, most requests for a file would reach the other release.
+AT_ONCE = {"Console", "HeldEvents"}
 GRADUAL = {LOGICAL_IDS[folder] for folder in FOLDERS if routes(folder)} - AT_ONCE | {"Authorizer"}
 
 
@@ -140,13 +143,21 @@ def test_old_versions_stay_for_a_roll_back() -> None:
     assert {each["DeletionPolicy"] for each in kept} == {"Retain"}
 
 
+def test_roll_back_moves_the_functions_that_ingest_waits_for_last() -> None:
+    waited_for = {name for name in RESOURCES[SENDER]["DependsOn"] if name.endswith("Aliaslive")}
+
+    assert {f"{name}Aliaslive" for name in WRITERS} == waited_for
+    assert set(FUNCTIONS) >= DEPLOY_ONLY
+    assert RESOURCES[QUEUE]["Type"] == "AWS::SQS::Queue"
+
+
 @for_each("layer", LAYERS)
 def test_old_versions_of_layers_stay_with_those_of_functions(layer: str) -> None:
-    """But none of a deploy that failed. The name is per stack, so that a stack deletes its own ones only."""
+    """But none of a deploy that failed. `make deploy` knows the whole names, and so deletes none of another stack."""
     resource = RESOURCES[layer]
 
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
-    assert resource["Properties"]["LayerName"]["Fn::Sub"].startswith("${AWS::StackName}-")
+    assert resource["Properties"]["LayerName"]["Fn::Sub"] in {f"${{AWS::StackName}}-{name}" for name in OWN_LAYERS}
     assert "RetentionPolicy" not in resource["Properties"]
 
 
@@ -178,11 +189,18 @@ def test_functions_of_requests_are_deployed_gradually() -> None:
         assert policies[name]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"] == {"Ref": f"{name}DeploymentGroup"}
 
 
-def test_only_functions_before_ingest_are_deployed_at_once() -> None:
+def test_functions_before_ingest_are_deployed_at_once() -> None:
     before_ingest = {name.removesuffix("Aliaslive") for name in RESOURCES["Ingest"]["DependsOn"]}
 
-    assert before_ingest >= AT_ONCE
     assert GRADUAL.isdisjoint(before_ingest)
+
+
+def test_console_is_deployed_at_once() -> None:
+    """A page of the new release would ask the release before for most of its files, and get 404."""
+    made = transformed(gradual=True)
+
+    assert "UpdatePolicy" not in made["ConsoleAliaslive"]
+    assert "ConsoleDeploymentGroup" not in made
 
 
 @for_each("function", sorted(GRADUAL))
@@ -227,9 +245,10 @@ def test_chosen_shift_reaches_the_groups() -> None:
 
 @pytest.mark.parametrize("gradual", [False, True])
 def test_stack_stays_below_cloudformations_limit(gradual: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    maximum = 500
+    """The limit is 500. The 10 below it leave time to divide the template."""
+    maximum = 490
 
-    assert len(transformed(gradual=gradual)) < maximum
+    assert len(transformed(gradual=gradual)) <= maximum
 
 
 def test_nested_alarms_get_the_names_of_functions() -> None:

@@ -31,29 +31,36 @@ def test_fence_is_a_signed_number_of_64_bits() -> None:
 
 
 def test_secret_with_one_line_is_the_url() -> None:
-    assert parse_databases("postgresql://a:b@host/x") == {"main": "postgresql://a:b@host/x"}
+    assert parse_databases("postgresql://user:b@host/x") == {"main": "postgresql://user:b@host/x"}
     assert parse_databases("no url\n") == {"main": "no url\n"}
 
 
+@pytest.mark.parametrize("text", ["main postgresql://user:b@host/x", " main   postgresql://user:b@host/x \n"])
+def test_only_line_may_keep_its_name(text: str) -> None:
+    """The second database was removed again."""
+    assert parse_databases(text) == {"main": "postgresql://user:b@host/x"}
+
+
 def test_secret_has_a_line_for_each_database() -> None:
-    text = "main postgresql://a:b@one/x\n  second   postgresql://a:b@two/x?sslmode=require \n"
+    text = "main postgresql://user:b@one/x\n  second   postgresql://user:b@two/x?sslmode=require \n"
 
     urls = parse_databases(text)
 
     assert list(urls.items()) == [
-        ("main", "postgresql://a:b@one/x"),
-        ("second", "postgresql://a:b@two/x?sslmode=require"),
+        ("main", "postgresql://user:b@one/x"),
+        ("second", "postgresql://user:b@two/x?sslmode=require"),
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("main postgresql://a:b@one/x\npostgresql://a:hunter2@two/x", "line 2"),
-        ("main postgresql://a:b@one/x\nsecond", "line 2"),
-        ("main postgresql://a:b@one/x\nmain postgresql://a:hunter2@two/x", "main twice"),
-        ("second postgresql://a:b@one/x\nmain postgresql://a:hunter2@two/x", "first name"),
-        ("main postgresql://a:b@one/x\nSecond postgresql://a:hunter2@two/x", "line 2"),
+        ("main postgresql://user:b@one/x\npostgresql://user:hunter2@two/x", "line 2"),
+        ("main postgresql://user:b@one/x\nsecond", "line 2"),
+        ("main postgresql://user:b@one/x\nmain postgresql://user:hunter2@two/x", "main twice"),
+        ("second postgresql://user:b@one/x\nmain postgresql://user:hunter2@two/x", "first name"),
+        ("second postgresql://user:hunter2@one/x", "first name"),
+        ("main postgresql://user:b@one/x\nSecond postgresql://user:hunter2@two/x", "line 2"),
     ],
 )
 def test_malformed_secret_is_refused_without_its_text(text: str, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -17,6 +18,11 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.audit_records import ALICE, BOB, EVER, NOW, entries, message, messages, read, refusal, write
+
+MOVE = """
+    INSERT INTO moved_organizations (organization_id, state, other, move_id) VALUES (%s, 'moved', 'second', %s)
+    ON CONFLICT DO NOTHING
+"""
 
 
 def test_provisioning_is_in_the_audit_log(databases: Databases, acme: Provisioned) -> None:
@@ -171,6 +177,24 @@ def test_concurrent_sealers_never_fork_a_log(databases: Databases, acme: Provisi
 
     assert seal_audit_logs(databases.platform, now=NOW).heads[acme.organization.id].sequence == 4
     assert verify_audit_log(databases.functions, signer, acme.organization.id).broken is None
+
+
+def test_log_of_an_organization_that_moves_meanwhile_has_no_head(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    """Its rows are hidden when its turn comes. The copy of the seals in the logs must not say that it begins anew."""
+    seal_audit_logs(databases.platform, now=NOW)
+    for each in (acme, globex):
+        write(databases, each.organization.id, read(1))
+
+    def move_acme() -> bool:
+        with superuser(databases) as conn:
+            conn.execute(MOVE, (acme.organization.id, uuid4()))
+        return True
+
+    done = seal_audit_logs(databases.platform, now=NOW, has_time=move_acme)
+
+    assert (list(done.heads), done.failures) == ([globex.organization.id], [])
 
 
 def test_later_records_continue_the_chain_of_their_log(

@@ -1,8 +1,9 @@
 """Held events are kept apart and released once, when there is room or by the operator."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from tenancy.rules.entitlements import Overrides
 from tenancy.rules.events.row import RELEASED_REASON
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, LAST_MOMENT
 from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.usage import HeldUsage
 from tenancy.stores.postgres.platform.leases import take_lease
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.held_events.release_held import (
@@ -31,6 +33,7 @@ from tests.use_cases.test_roll_up import counter
 # These times are in the past, because ClickHouse sets the time of an insert by its own clock.
 OCTOBER = datetime(2026, 10, 24, 12, 0, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
+MOVE = "INSERT INTO moved_organizations (organization_id, state, other, move_id) VALUES (%s, 'moved', 'second', %s)"
 LONG_AGO = datetime(2020, 1, 2, tzinfo=UTC)
 type RunRelease = Callable[[datetime], int]
 
@@ -67,6 +70,31 @@ def test_no_event_is_released_without_room(release: RunRelease, databases: Datab
 
     assert release(NOW) == 0
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (0, 5)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_release_leaves_out_an_organization_that_was_moved(
+    databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned, *, is_late: bool
+) -> None:
+    """A late move ends after the retentions were read."""
+    for each in (acme, globex):
+        hold(databases, each, 5, at=OCTOBER)
+    done = roll_up(databases.platform, databases.clickhouse, counters, now=NOVEMBER)
+
+    def moved_late() -> Iterator[HeldUsage]:
+        move()
+        yield from sorted(done.held, key=lambda each: each.organization_id != acme.organization.id)
+
+    def move() -> None:
+        with superuser(databases) as conn:
+            conn.execute(MOVE, (acme.organization.id, uuid4()))
+
+    if not is_late:
+        move()
+    held = moved_late() if is_late else done.held
+    released = release_into_room(databases.platform, databases.clickhouse, counters, held, done.usage, now=NOVEMBER)
+
+    assert (released, count(databases, acme.organization.id)) == (5, 0)
 
 
 def test_next_month_releases_and_bills_held_events_once(

@@ -1,4 +1,4 @@
-"""Reads from a replica among several databases: it has the organizations of the first one only."""
+"""Reads from a replica among several databases: it has the organizations of `main` only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -19,6 +19,7 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.deployed_settings import DeployedSettings
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.homes import RoutedDatabases, UnknownDatabaseError
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.audit.read_audit import verify_audit_log
@@ -35,6 +36,7 @@ from tenancy.use_cases.organizations.list_organizations import get_organization,
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.organizations.provision_once import provision_once
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.schedule.each_database import as_other_role
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.database_pool import DatabasePool
 from tests.given import OPERATOR, REGION, AwsAccount, Databases, new_organization, tenant_of
@@ -284,3 +286,16 @@ def test_report_of_the_platform_has_the_facts_of_all_databases(
 
     assert [each.organization_id for each in report.deletions.rows] == [organization_id]
     assert report.facts.row_security.unprotected == ["apps"]
+
+
+def test_databases_of_two_roles_are_paired_by_name() -> None:
+    urls = {name: f"{name} postgresql://nobody@127.0.0.1/{name}" for name in ("main", "second", "third")}
+    platform = RoutedDatabases(lambda: "\n".join(urls.values()))
+    functions = RoutedDatabases(lambda: "\n".join((urls["main"], urls["third"], urls["second"])))
+    incomplete = RoutedDatabases(lambda: "\n".join((urls["main"], urls["second"])))
+
+    paired = [as_other_role(database, platform, functions) for database in platform.every()]
+
+    assert paired == [functions.by_name()[name] for name in urls]
+    with pytest.raises(UnknownDatabaseError, match="third"):
+        as_other_role(platform.by_name()["third"], platform, incomplete)

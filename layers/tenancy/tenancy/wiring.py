@@ -87,25 +87,22 @@ class Wiring:
         Row-level security limits it to one tenant.
         """
         from tenancy.stores.aws.secrets import DATABASE
-        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return RoutedDatabases(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
+        return self._routed(DATABASE)
 
     @cached_property
     def authorizer_database(self) -> "RoutedDatabases":
         """PostgreSQL with the authorizer's role, which may look up credentials and read no table."""
         from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
-        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return RoutedDatabases(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE), secret=AUTHORIZER_DATABASE)
+        return self._routed(AUTHORIZER_DATABASE)
 
     @cached_property
     def platform_database(self) -> "Homes":
         """PostgreSQL with the platform's role, for statements that cross organizations."""
         from tenancy.stores.aws.secrets import PLATFORM_DATABASE
-        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return RoutedDatabases(lambda: self.secrets.get_secret(PLATFORM_DATABASE), secret=PLATFORM_DATABASE)
+        return self._routed(PLATFORM_DATABASE)
 
     @cached_property
     def nearest_reads(self) -> "NearestReads":
@@ -127,9 +124,8 @@ class Wiring:
     def owner_database(self) -> "RoutedDatabases":
         """PostgreSQL with the owner of the tables, for migrations only."""
         from tenancy.stores.aws.secrets import OWNER_DATABASE
-        from tenancy.stores.postgres.homes import RoutedDatabases
 
-        return RoutedDatabases(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
+        return self._routed(OWNER_DATABASE, as_owner=True)
 
     @cached_property
     def secret_versions(self) -> "SecretVersions":
@@ -504,6 +500,16 @@ class Wiring:
         except KeySetError as error:
             count(KEY_SET_REFUSED, {"reason": str(error)})
             raise
+
+    def _routed(self, secret: str, *, as_owner: bool = False) -> "RoutedDatabases":
+        from tenancy.stores.postgres.homes import RoutedDatabases
+
+        return RoutedDatabases(
+            lambda: self.secrets.get_secret(secret),
+            read_again=lambda: self.secrets.get_fresh_secret(secret),
+            secret=secret,
+            as_owner=as_owner,
+        )
 
     def _clickhouse(self, secret: str, timeout_seconds: int) -> "Callable[[], Client]":
         @cache

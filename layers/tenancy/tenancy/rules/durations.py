@@ -31,7 +31,7 @@ DATABASE_CLUSTER_READ_TIMEOUT_SECONDS: Final = 10
 DATABASE_CLUSTER_STATE_TIMEOUT_SECONDS: Final = 45.0  # RDS refuses a change while another one is under way
 DATABASE_CLUSTER_STATE_PAUSE_SECONDS: Final = 5.0
 SECRET_CACHE_SECONDS: Final = 300.0
-SECRET_RETRY_SECONDS: Final = 5.0  # after a read that failed, while the cached value stays in use
+SECRET_RETRY_SECONDS: Final = 5.0  # after a failed read, and after one that lacks the name of a database
 TOKEN_KEYS_CACHE_SECONDS: Final = 240.0  # of public keys: a withdrawal applies within 6 minutes, slow reads included
 
 # URLs and DNS names of tenants
@@ -47,10 +47,10 @@ POSTGRES_KEEPALIVE_SECONDS: Final = 30
 REPLICA_LAG_LIMIT: Final = timedelta(seconds=10)  # a replica that is further behind the primary answers no reads
 CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # between the clocks of two functions, or of two servers
 REPLICA_STATEMENT_SECONDS: Final = 5  # of a time-out of 29 s. Then the primary answers the read.
-REPLICA_STATE_SECONDS: Final = 2.0  # in which a replica tells its state; then its connection is cut
-REPLICA_TRANSACTION_SECONDS: Final = 6.0  # in which a replica answers after that; then its connection is cut
+REPLICA_STATE_SECONDS: Final = 2.0  # for the state of a replica. Then its connection is cut.
+REPLICA_TRANSACTION_SECONDS: Final = 6.0  # for the answer after that. Then its connection is cut.
 REPLICA_PAUSE_SECONDS: Final = 30.0  # after a replica was unreachable or too slow
-HOME_CACHE_SECONDS: Final = 60  # the directory of homes; a stale entry costs a hop, and does no harm
+HOME_CACHE_SECONDS: Final = 60  # of the directory. A stale entry costs one more round trip.
 VALUE_CLAIM_TIME: Final = timedelta(minutes=20)  # longer than any function runs
 TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again
 TABLE_MAX_PAUSE: Final = timedelta(seconds=8)

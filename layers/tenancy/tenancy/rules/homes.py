@@ -15,6 +15,7 @@ from tenancy.errors import DeploymentError
 
 BUCKETS: Final = 1024
 HOME_NAME: Final = re.compile("[a-z][a-z0-9-]{0,31}")  # as the migration has it
+NAMED_URL: Final = re.compile(f"{HOME_NAME.pattern} +[a-z]+://")
 CATALOGUE: Final = "main"  # the first database, which also has the directory and the values that are unique among all
 # The advisory lock of transactions without a tenant: the first 8 bytes of SHA-256 of "tenancy platform fence".
 PLATFORM_FENCE: Final = int.from_bytes(hashlib.sha256(b"tenancy platform fence").digest()[:8], signed=True)
@@ -51,13 +52,13 @@ class Entry(NamedTuple):
 def parse_databases(text: str) -> Mapping[str, str]:
     """Return the URLs in a secret by the names of their databases, the catalogue first.
 
-    A secret with one line has the URL of the only database.
+    A secret with one line has the URL of the only database, with or without its name.
 
     Raises:
-        DatabaseListError: a line has no name, or the first one is not the catalogue.
+        DatabaseListError: one of several lines has no name, or the first one is not the catalogue.
     """
     lines = text.strip().splitlines()
-    if len(lines) <= 1:
+    if len(lines) <= 1 and not NAMED_URL.match(text.strip()):
         return {CATALOGUE: text}
     urls: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):

@@ -55,6 +55,8 @@ def parse_token(text: str, *, key: bytes, organization_id: UUID) -> WriteMark | 
     kind, encoded = text[:1], text[1:]
     try:
         data = pybase64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        if pybase64.urlsafe_b64encode(data).decode().rstrip("=") != encoded:
+            return None  # another spelling of the same bytes
         if kind == OF_TIME:
             return WriteMark(written_at=_moment(*MARKED_TIME.unpack(data)))
         if kind == OF_POSITION:

@@ -1,4 +1,4 @@
-"""Which reads a replica of PostgreSQL may answer: its region, its lag, and what the caller has written.
+"""The reads that a replica of PostgreSQL may answer, by its region, its lag and the caller's writes.
 
 Reasons: docs/decisions/0086-read-replicas.md.
 """
@@ -58,7 +58,7 @@ def is_current(state: ReplicaState) -> bool:
 
 
 def has_written(state: ReplicaState, marks: Iterable[WriteMark | None], *, now: datetime) -> bool:
-    """Tell whether a replica that is current has all writes of *marks*. None is a mark that nobody can read."""
+    """Tell whether a replica that is current has all writes of *marks*. None is an unreadable mark."""
     return state.is_primary or all(mark is not None and _has(state, mark, now) for mark in marks)
 
 

@@ -158,7 +158,8 @@ def _value(  # noqa: PLR0911 - one for each kind of type
     if kind in PLAIN_VALUES:
         return PLAIN_VALUES[kind](name)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(allowed_values[name][0]) if name in allowed_values else next(iter(kind))
+        allowed = [each for each in kind if each.value in allowed_values.get(name, ())]
+        return next(iter([*allowed, *kind]))
     if isinstance(kind, type) and is_dataclass(kind):
         kind = next(reversed(kind.__subclasses__()), kind)  # a base has no value of its own
         hints = typing.get_type_hints(kind)

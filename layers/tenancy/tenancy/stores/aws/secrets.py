@@ -70,9 +70,15 @@ class Secrets:
             AwsCallError: the secret does not exist, or the function lacks the permission to read it.
             UnavailableError: Secrets Manager is unreachable, and the secret is not cached.
         """
-        if self._cache.get(name, (0.0, None))[1] is None:  # `find_secret` may have found no value
-            self._cache.pop(name, None)
-        return str(self._cached(name, SECRET_CACHE_SECONDS, lambda: str(self._fetch(name)["SecretString"])))
+        return self._get(name, SECRET_CACHE_SECONDS)
+
+    def get_fresh_secret(self, name: str) -> str:
+        """Return the secret *name*, at most some seconds old, for a caller that misses something in the cached one.
+
+        Raises:
+            AwsCallError, UnavailableError: as for `get_secret`.
+        """
+        return self._get(name, SECRET_RETRY_SECONDS)
 
     def find_secret(self, name: str, *, max_age_seconds: float) -> str | None:
         """Return the secret *name*, or None if it has no value yet.
@@ -85,6 +91,11 @@ class Secrets:
             UnavailableError: as for `get_secret`.
         """
         return self._cached(name, max_age_seconds, lambda: self.read_secret(name).text)
+
+    def _get(self, name: str, max_age_seconds: float) -> str:
+        if self._cache.get(name, (0.0, None))[1] is None:  # `find_secret` may have found no value
+            self._cache.pop(name, None)
+        return str(self._cached(name, max_age_seconds, lambda: str(self._fetch(name)["SecretString"])))
 
     def _cached(self, name: str, max_age_seconds: float, read: Callable[[], str | None]) -> str | None:
         """Return the cached text of *name*, or that of *read* if it is too old.

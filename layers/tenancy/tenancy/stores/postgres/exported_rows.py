@@ -25,8 +25,6 @@ NOT_EXPORTED: Final[Mapping[str, str]] = MappingProxyType(
         "audit_heads": "audit_log has all seals",
         "audit_checkpoints": "GET /v1/audit/verify shows them with their signature",
         "catalogue_entries": "look-ups of values that other sections have",
-        "moved_organizations": "where the platform keeps the rows",
-        "organization_homes": "where the platform keeps the rows",
         "quota_notices": "thresholds of the usage that the section usage has",
         "usage_reservations": "usage that is set aside; ledger has what was committed",
         "usage_totals": "sums of ledger",

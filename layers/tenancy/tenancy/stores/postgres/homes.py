@@ -1,4 +1,4 @@
-"""The databases of the platform, and the way of a transaction to the home of its organization.
+"""The databases of the platform, and transactions in the home of an organization.
 
 Reasons: docs/decisions/0083-homes-of-organizations.md.
 """
@@ -67,12 +67,12 @@ class Homes(Protocol):
 
 
 class UnknownDatabaseError(DeploymentError):
-    """The directory or a move names a database that the functions do not know."""
+    """The directory, a move or another secret names a database that a secret does not have."""
 
     def __init__(self, name: str) -> None:
         """Name the database and the next step."""
         super().__init__(
-            f"The directory names the database {name!r}, which the secrets of PostgreSQL do not have. Add its line."
+            f"A secret of PostgreSQL has no line for the database {name!r}, which is in use. Add it to all four."
         )
 
 
@@ -80,9 +80,9 @@ class SeveralDatabasesError(DeploymentError):
     """This part of the platform works with one database only."""
 
     def __init__(self) -> None:
-        """Name the parameter and the document."""
+        """Name the secrets and the document."""
         super().__init__(
-            "The secrets of PostgreSQL name several databases, which this part does not support. See docs/scaling.md,"
+            "The secrets of PostgreSQL name several databases. This part works with one only. See docs/scaling.md,"
             ' "Several databases".'
         )
 
@@ -90,8 +90,8 @@ class SeveralDatabasesError(DeploymentError):
 class RoutedDatabases:
     """The databases that a secret names, as one role.
 
-    They are known, and connect, at the first use. The secret is read again every few minutes, and for an unknown name.
-    Without a second database each call goes straight to the only one.
+    The secret is read at the first use, again every few minutes, and for an unknown name. Each database connects at its
+    first use. With one database each call goes straight to it.
 
     The home of an organization is looked up in the catalogue and cached. A stale entry does no harm: the database that
     it names refuses the transaction, and names the database that has the rows.
@@ -101,15 +101,18 @@ class RoutedDatabases:
         self,
         read: Callable[[], str],
         *,
+        read_again: Callable[[], str] | None = None,
         secret: str = "",
         as_owner: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Route to the databases in the text that *read* returns (`parse_databases`).
 
+        *read* may cache the text. *read_again* returns what *read* returns from then on, for an unknown name.
         *secret* and *as_owner* are those of each `Database`.
         """
         self._read = read
+        self._read_again = read_again or read
         self._secret = secret
         self._as_owner = as_owner
         self._monotonic = monotonic
@@ -130,10 +133,10 @@ class RoutedDatabases:
     def by_name(self) -> Mapping[str, Database]:
         """Return all databases by name, the catalogue first."""
         if not self._databases:
-            self._add_databases()
+            self._add_databases(self._read())
         elif self._monotonic() >= self._names_until:
             with suppress(AwsCallError, UnavailableError, DatabaseListError):  # the known ones go on serving
-                self._add_databases()
+                self._add_databases(self._read())
             self._names_until = self._monotonic() + SECRET_CACHE_SECONDS
         return self._databases
 
@@ -166,7 +169,7 @@ class RoutedDatabases:
         """Run the block in one transaction of the organization, in its home.
 
         Raises:
-            UnavailableError: the catalogue or the home is unreachable, or the organization is moved again and again.
+            UnavailableError: the catalogue or the home is unreachable, or several moves have ended meanwhile.
             UnboundRoleError, RuntimeError: as for `Database.transaction`.
         """
         if (only := self._find_only()) is not None:
@@ -180,8 +183,7 @@ class RoutedDatabases:
     ) -> Sequence[Found]:
         """Return the result of *read* for each of the organizations, in its own transaction.
 
-        A value that is not in the catalogue was stored while there was one database, or is unknown. It is looked for in
-        each database.
+        A value that is not in the catalogue is unknown, or older than the second database. Each database is asked.
 
         Raises:
             UnavailableError: the catalogue or a home is unreachable.
@@ -216,8 +218,8 @@ class RoutedDatabases:
         databases = self.by_name()
         return databases[CATALOGUE] if len(databases) == 1 else None
 
-    def _add_databases(self) -> None:
-        for name in parse_databases(self._read()):
+    def _add_databases(self, text: str) -> None:
+        for name in parse_databases(text):
             if name not in self._databases:
                 self._databases[name] = Database(
                     partial(self._find_url, name), secret=self._secret, as_owner=self._as_owner
@@ -225,7 +227,9 @@ class RoutedDatabases:
         self._names_until = self._monotonic() + SECRET_CACHE_SECONDS
 
     def _find_url(self, name: str) -> str:
-        return parse_databases(self._read())[name]
+        if (url := parse_databases(self._read()).get(name)) is None:
+            raise UnknownDatabaseError(name)
+        return url
 
     def _enter(
         self,
@@ -252,7 +256,7 @@ class RoutedDatabases:
                         self._remember(organization_id, name)
                     return database, conn
             self._homes.pop(organization_id, None)
-        raise UnavailableError("The organization is being moved.")
+        raise UnavailableError("The organization is being moved to another database. Try again.")
 
     def _find_owners(self, entries: Iterable[Entry]) -> list[UUID]:
         by_kind: dict[str, list[str]] = {}
@@ -279,7 +283,7 @@ class RoutedDatabases:
 
     def _named(self, name: str) -> Database:
         if name not in self._databases:
-            self._add_databases()
+            self._add_databases(self._read_again())
         if name not in self._databases:
             raise UnknownDatabaseError(name)
         return self._databases[name]

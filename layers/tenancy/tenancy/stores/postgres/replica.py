@@ -1,8 +1,8 @@
 """A read replica of PostgreSQL: its state, and reads from it.
 
-A streaming replica replays the log of the primary, and tells up to which position and of which time. A reader of Aurora
-shares the storage of its primary and replays no log. It has functions of AWS for its lag (User Guide of Aurora,
-"aurora_replica_status"). pg_current_wal_insert_lsn() fails on Aurora unless its log is a logical one.
+A streaming replica replays the log of the primary, and returns the position and the time of its last replay. A reader
+of Aurora shares the storage of its primary and replays no log. It has functions of AWS for its lag (User Guide of
+Aurora, "aurora_replica_status"). pg_current_wal_insert_lsn() fails on Aurora unless its log is a logical one.
 """
 
 import os
@@ -65,12 +65,15 @@ class ReplicaError(Exception):
         self.fault = fault
 
 
-def find_position(conn: Connection) -> int | None:
+def find_position(primary: Database) -> int | None:
     """Return the end of the log of a primary: each transaction that was committed ends before it.
 
     It is None where no replica replays the log.
+
+    Raises:
+        UnavailableError: the primary is unreachable.
     """
-    [position] = conn.execute(FIND_POSITION).fetchone() or (None,)
+    [position] = primary.look_up(lambda conn: conn.execute(FIND_POSITION).fetchone()) or (None,)
     return None if position is None else int(position)
 
 
@@ -80,14 +83,14 @@ def _find_flushed_position(conn: Connection) -> int | None:
 
 
 class Replica:
-    """A read replica of the first database, as the same user, so that a rotated password applies to both.
+    """A read replica of the catalogue, with the same user, so that a rotated password applies to both.
 
     Before each transaction the replica is asked for its state, on the connection of the transaction. So *address*
     must be that of servers, and of no proxy that distributes the transactions of a connection.
     """
 
     def __init__(self, find_secret: Callable[[], str], address: tuple[str, int], primary: Homes) -> None:
-        """Connect to *address* at the first read, with all else of the first URL in the result of *find_secret*."""
+        """Connect to *address* at the first read, with user and password of `main` in the result of *find_secret*."""
         self._find_secret = find_secret
         self._address = address
         self._primary = primary
@@ -98,13 +101,13 @@ class Replica:
         self._is_on_aurora = False
         self._marks: Sequence[WriteMark | None] = ()
         self._paused_until = 0.0
-        self._sampled = 0, float("-inf")  # a position of the primary, and when it had it
+        self._sampled = 0, float("-inf")  # a position of the primary, and its time
 
     def read[Found](self, use: Callable[[Database], Found], marks: Sequence[WriteMark | None]) -> Found:
         """Return the result of *use*, which gets the replica and only reads.
 
-        The replica has all that was written until `REPLICA_LAG_LIMIT` before, and the writes of *marks*. After it was
-        unreachable or too slow, it is not asked for `REPLICA_PAUSE_SECONDS`.
+        The replica has all writes that are older than `REPLICA_LAG_LIMIT`, and those of *marks*. If it was unreachable
+        or too slow, it is not asked again for `REPLICA_PAUSE_SECONDS`.
 
         Raises:
             ReplicaError: the replica cannot answer. *use* may have run in part.

@@ -54,7 +54,8 @@ def seal_audit_logs(platform_db: Database, *, now: datetime, has_time: Callable[
     for organization_id in organization_ids:
         if has_time():
             with collect_failures(failures):
-                heads[organization_id] = _seal_log(platform_db, organization_id)
+                if (head := _seal_log(platform_db, organization_id)) is not None:
+                    heads[organization_id] = head
     return SealedLogs(heads=heads, failures=failures)
 
 
@@ -70,7 +71,12 @@ def _record_refusals(platform_db: Database, *, now: datetime) -> None:
         counted = sum(each.record.count for each in records)
 
 
-def _seal_log(platform_db: Database, organization_id: UUID) -> ChainLink:
+def _seal_log(platform_db: Database, organization_id: UUID) -> ChainLink | None:
+    """Seal the log of an organization, and return its new head.
+
+    The head is None if there was nothing to seal: the organization may have been moved since its log was listed.
+    """
+    sealed: ChainLink | None = None
     while True:
         with platform_db.transaction() as conn:
             link = lock_head(conn, organization_id) or CHAIN_START
@@ -80,5 +86,6 @@ def _seal_log(platform_db: Database, organization_id: UUID) -> ChainLink:
                 link = links[entry.id] = seal_entry(link, entry)
             if links:
                 update_seals(conn, organization_id, links)
+        sealed = link if links else sealed
         if len(entries) < BATCH:
-            return link
+            return sealed

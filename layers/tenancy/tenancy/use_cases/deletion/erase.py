@@ -35,13 +35,17 @@ from tenancy.stores.postgres.platform.organization_rows import delete_last_mail
 from tenancy.stores.postgres.platform.organizations import lock_organization
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.use_cases.admission.publish_standing import publish_standing
-from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
+from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores, find_copies
 from tenancy.use_cases.held_events.release_held import release_lease
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tenancy.use_cases.schedule.roll_up import ROLL_UP_LEASE
 
 ERASING: Final = "organization.erasing"
 ERASED: Final = "organization.erased"
+UNFINISHED_MOVE: Final = (
+    "A move of the organization is unfinished. These databases have a copy: {names}."
+    " Run: python -m scripts.move complete"
+)
 
 
 class OvertakenError(Exception):
@@ -53,7 +57,10 @@ class EarlyError(Exception):
 
 
 class WritersActiveError(Exception):
-    """A writer that started before the tombstones may still write rows."""
+    """A writer that started before the tombstones may still write rows. The error's text says what to do, if anything.
+
+    An unfinished move of the organization is such a writer, too.
+    """
 
 
 class RowsLeftError(Exception):
@@ -102,10 +109,11 @@ def await_writers(
     """Check that no writer is left that started before the tombstones were placed.
 
     *closed_at* is a time after `place_tombstones` returned. *writer_wait* is longer than any request runs. Roll-ups and
-    releases of held events run longer and hold leases. Exports and erasures of data subjects hold claims.
+    releases of held events run longer and hold leases. Exports and erasures of data subjects hold claims. A move that
+    ended early is completed by the operator.
 
     Raises:
-        WritersActiveError: a writer may be left.
+        WritersActiveError: a writer may be left, or another database has a copy of the organization.
         OvertakenError, UnavailableError: as for `place_tombstones`.
     """
     with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
@@ -119,6 +127,7 @@ def await_writers(
         with database.transaction() as conn:
             if has_active_leases(conn, names, now=now, ending_before=closed_at + ROLL_UP_LEASE_TIME):
                 raise WritersActiveError
+    _require_no_copy(erasure_stores, organization_id)
 
 
 def erase_store(
@@ -149,6 +158,7 @@ def certify(
 
     Raises:
         RowsLeftError: rows remain although they were erased again.
+        WritersActiveError: another database has a copy of the organization.
         OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `place_tombstones`.
     """
     with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
@@ -170,7 +180,8 @@ def count_again(
     address. A retry within `CERTIFICATE_RETRY_WINDOW` signs no further certificate.
 
     Raises:
-        RowsLeftError, OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `certify`.
+        RowsLeftError, WritersActiveError, OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as
+            for `certify`.
     """
     with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
         deletion = _require_tombstone(conn, organization_id, generation)
@@ -210,7 +221,14 @@ def _require_no_rows(erasure_stores: ErasureStores, organization_id: UUID, now: 
         counts = _count(erasure_stores, organization_id, now)
     if left := rows_left(counts):
         raise RowsLeftError(", ".join(sorted(left)))
+    _require_no_copy(erasure_stores, organization_id)
     return ErasureCount(left=counts, found=found)
+
+
+def _require_no_copy(erasure_stores: ErasureStores, organization_id: UUID) -> None:
+    """Require that no database but the home has rows of the organization."""
+    if copies := find_copies(erasure_stores.platform_db, organization_id):
+        raise WritersActiveError(UNFINISHED_MOVE.format(names=", ".join(copies)))
 
 
 def _count(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> Counts:

@@ -18,7 +18,13 @@ from tenancy.stores.clickhouse.platform.organization_rows import count_event_row
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.catalogue import count_entries
 from tenancy.stores.postgres.platform.deletions import update_anonymous
-from tenancy.stores.postgres.platform.organization_rows import count_rows, delete_rows
+from tenancy.stores.postgres.platform.organization_rows import (
+    count_rows,
+    delete_platform_people,
+    delete_rows,
+    has_copy,
+    list_people,
+)
 from tenancy.stores.postgres.platform.organizations import lock_organization
 from tenancy.stores.postgres.platform.quarantine import insert_quarantine
 from tenancy.stores.redis.client import Redis
@@ -102,6 +108,7 @@ def _erase_postgres(erasure_stores: ErasureStores, organization_id: UUID, now: d
     homes, ends_at = erasure_stores.platform_db, now + SUBDOMAIN_QUARANTINE
     if len(homes.every()) > 1:
         _quarantine_everywhere(homes, organization_id, ends_at)
+        _delete_people_everywhere(homes, organization_id)
     with homes.tenant_transaction(organization_id) as conn:
         organization = lock_organization(conn, organization_id)
         if organization is not None and not _is_anonymous(organization):
@@ -118,6 +125,37 @@ def _quarantine_everywhere(homes: Homes, organization_id: UUID, ends_at: datetim
     if organization is not None and not _is_anonymous(organization):
         with homes.catalogue.transaction() as conn:
             insert_quarantine(conn, organization.subdomain, ends_at=ends_at)
+
+
+def _delete_people_everywhere(homes: Homes, organization_id: UUID) -> None:
+    """Delete addresses from the platform's log of each database, while the home still knows the organization's people.
+
+    A move leaves that log where it is. After a crash in between, the home still has the people.
+    """
+    with homes.tenant_transaction(organization_id) as conn:
+        people = list_people(conn, organization_id)
+    for database in homes.every() if people else ():
+        with database.tenant_transaction(organization_id, ignores_moves=True) as conn:
+            delete_platform_people(conn, people)
+
+
+def find_copies(homes: Homes, organization_id: UUID) -> list[str]:
+    """Return the names of databases with a copy of the organization, which an unfinished move left or makes.
+
+    Call it after the rows of the home were counted. No move that begins later can copy more than the home has.
+
+    Raises:
+        UnavailableError: a database is unreachable, so it is unknown.
+    """
+    if len(homes.every()) == 1:
+        return []
+    home, found = homes.of(organization_id), []
+    for name, database in homes.by_name().items():
+        if database is not home:
+            with database.tenant_transaction(organization_id, is_snapshot=True, ignores_moves=True) as conn:
+                if has_copy(conn, organization_id):
+                    found.append(name)
+    return found
 
 
 def _count_postgres(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:

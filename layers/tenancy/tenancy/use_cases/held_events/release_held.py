@@ -1,6 +1,6 @@
 """Release held events: into the room of the quota, or all of them for the operator."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -29,7 +29,7 @@ from tenancy.stores.clickhouse.platform.released_events import (
     insert_released,
 )
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.client import Database, MovedError
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.organizations import find_organization, list_retentions
@@ -119,12 +119,14 @@ def release_into_room(
     platform_db: Database,
     client: Client,
     redis: Redis,
-    held: Sequence[HeldUsage],
+    held: Iterable[HeldUsage],
     usage: Sequence[MonthlyUsage],
     *,
     now: datetime,
 ) -> int:
     """Release the events that are due as far as the month has room, and return their number.
+
+    An organization that was moved since its usage was counted is left out. The roll-up of its new home releases them.
 
     Raises:
         ClickHouseError: ClickHouse is unreachable. The next run continues and counts no event twice.
@@ -136,11 +138,11 @@ def release_into_room(
     for each in held:
         month = usage_by_organization.get(each.organization_id)
         room = _room_of(month, each) if month is not None and each.past_events else None
-        if room is None:
+        if room is None or each.organization_id not in retentions:
             continue
         first_kept = first_kept_day(retentions[each.organization_id], now)
         due = DueEvents(organization_id=each.organization_id, first_kept=first_kept, now=now)
-        with _lease(platform_db, each.organization_id, now) as is_taken:
+        with suppress(MovedError), _lease(platform_db, each.organization_id, now) as is_taken:
             if is_taken and _is_releasable(platform_db, each.organization_id):
                 released += _release_due(client, redis, due, room)
                 with_copies += [each.organization_id] if count_copies(client, due) else []

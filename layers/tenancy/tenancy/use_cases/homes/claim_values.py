@@ -1,9 +1,9 @@
 """Claim values that are unique among the organizations of several databases, before a home stores them.
 
-A crash after the claim leaves an entry without a row in a home. Nobody waits for it: the next claim of the value asks
-the home of the entry's organization, and takes over an entry that is older than any running function.
+A crash after the claim leaves an entry without a row in a home. No schedule removes it. The next claim of the value
+asks the home of the entry's organization, and takes over an entry that is older than any running function.
 
-A value may lack its entry: those that were stored while there was one database. So a claim asks each database, too.
+A value that is older than the second database has no entry. So a claim asks each database, too.
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ def release_values(homes: Homes, organization_id: UUID) -> None:
 
 
 def _take_over(homes: Homes, organization_id: UUID, entry: Entry, now: datetime) -> bool:
-    """Take over an entry that no home has, and return whether it was one."""
+    """Take over an entry without a row in any home, and return whether it was one."""
     with homes.catalogue.transaction() as conn:
         claim = find_claim(conn, entry)
     if claim is None or claim.claimed_at > now - VALUE_CLAIM_TIME:

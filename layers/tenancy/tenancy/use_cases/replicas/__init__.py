@@ -1,1 +1,1 @@
-"""Reads from a replica of PostgreSQL, and the tokens by which a caller reads what it wrote."""
+"""Reads from a replica of PostgreSQL, and the tokens by which a caller reads its own writes."""

@@ -15,7 +15,7 @@ from tenancy.stores.postgres.replica import Replica, ReplicaError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearestRead[Found]:
-    """What was found, and why it did not come from the replica, None if it did."""
+    """The result of a read, and the fault of the replica, None if the replica answered."""
 
     found: Found
     fault: ReplicaFault | None

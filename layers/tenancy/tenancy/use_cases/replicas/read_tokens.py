@@ -16,7 +16,7 @@ class ReadTokens:
     """Read tokens with positions. Their key is derived from a secret, so a rotated secret ends older tokens."""
 
     def __init__(self, secret: Callable[[], str], primary: Homes) -> None:
-        """Derive the key from *secret*. Positions are those of the first database, which the replica has."""
+        """Derive the key from *secret*. Positions are those of the catalogue, which the replica follows."""
         self._secret = secret
         self._primary = primary
 
@@ -28,7 +28,7 @@ class ReadTokens:
         """
         try:
             is_first = self._primary.name_home(organization_id) == CATALOGUE
-            position = self._primary.catalogue.look_up(find_position) if is_first else None
+            position = find_position(self._primary.catalogue) if is_first else None
             if position is not None:
                 key = derive_token_key(self._secret())
                 return format_position_token(now, position, key=key, organization_id=organization_id)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tenancy.errors import AwsCallError
 from tenancy.rules.database_users import ROLE_OF, DatabaseUrl, RotationError, RotationRequest, RotationStep
-from tenancy.rules.homes import parse_databases
+from tenancy.rules.homes import CATALOGUE, parse_databases
 from tenancy.stores.aws.secret_versions import NO_VALUE, SecretVersions
 from tenancy.stores.aws.secrets import Secrets
 from tenancy.stores.postgres.client import Database
@@ -56,18 +56,14 @@ def run_step(stores: RotationStores, request: RotationRequest) -> None:
 def _create(stores: RotationStores, request: RotationRequest) -> None:
     """Store the URL with the other user and a new password, unless an earlier call has stored one."""
     if stores.versions.find_pending(request.secret, request.version) is None:
-        text = stores.versions.get_current(request.secret)
-        if len(parse_databases(text)) > 1:
-            raise RotationError(f"The secret {request.secret} names several databases. Their users are not rotated.")
-        current = DatabaseUrl(role=ROLE_OF[request.secret], text=text)
-        stores.versions.put_pending(request.secret, request.version, current.with_other_user().text)
+        url = _current(stores, request).with_other_user()
+        stores.versions.put_pending(request.secret, request.version, url.text)
 
 
 def _set(stores: RotationStores, request: RotationRequest) -> None:
     """Give the user of the pending URL its password. The user in use keeps its own."""
     pending = _pending(stores, request)
-    current = DatabaseUrl(role=pending.role, text=stores.versions.get_current(request.secret))
-    if pending.user == current.user:
+    if pending.user == _current(stores, request).user:
         raise RotationError(f"The pending version of the secret {request.secret} has the user that is in use.")
     _put_log_in(stores.secrets, pending)
     with stores.owner_db.catalogue.transaction() as conn:
@@ -84,6 +80,13 @@ def _test(stores: RotationStores, request: RotationRequest) -> None:
 def _finish(stores: RotationStores, request: RotationRequest) -> None:
     current = stores.versions.find_current(request.secret)
     stores.versions.use(request.secret, request.version, instead_of=current)
+
+
+def _current(stores: RotationStores, request: RotationRequest) -> DatabaseUrl:
+    urls = parse_databases(stores.versions.get_current(request.secret))
+    if len(urls) > 1:
+        raise RotationError(f"The secret {request.secret} names several databases. Their users are not rotated.")
+    return DatabaseUrl(role=ROLE_OF[request.secret], text=urls[CATALOGUE])
 
 
 def _pending(stores: RotationStores, request: RotationRequest) -> DatabaseUrl:

@@ -1,6 +1,6 @@
 """The rows of an organization under erasure: deleted in foreign-key order, and counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -47,6 +47,24 @@ CLEAR_PLATFORM_REFUSALS: Final = """
         UNION ALL SELECT id FROM api_keys WHERE organization_id = %(organization_id)s
     )
 """
+# In a database that was the organization's home before a move. Its log of the platform stayed there.
+LIST_PEOPLE: Final = """
+    SELECT id FROM users WHERE organization_id = %(organization_id)s
+    UNION ALL SELECT id FROM api_keys WHERE organization_id = %(organization_id)s
+"""
+DELETE_LISTED_PEOPLE: Final = """
+    DELETE FROM audit_people WHERE organization_id = %(platform_log)s AND actor_id = ANY(%(people)s)
+"""
+CLEAR_LISTED_REFUSALS: Final = """
+    UPDATE audit_refusals SET source_address = ''
+    WHERE organization_id = %(platform_log)s AND actor_id = ANY(%(people)s)
+"""
+# Tables of the catalogue, whose rows are not copied by a move.
+OF_CATALOGUE: Final = frozenset({"catalogue_entries", "provisioning_requests"})
+HAS_INCOMING: Final = """
+    SELECT EXISTS (SELECT FROM moved_organizations WHERE organization_id = %s AND state = 'incoming')
+"""
+HAS_ORGANIZATION: Final = "SELECT EXISTS (SELECT FROM organizations WHERE id = %s)"
 
 
 def delete_rows(conn: Connection, organization_id: UUID) -> None:
@@ -65,6 +83,33 @@ def count_rows(conn: Connection, organization_id: UUID) -> Mapping[str, int]:
         [(rows,)] = conn.execute(_for_table(COUNT_ROWS, table), (organization_id,))
         counts[table] = rows
     return counts
+
+
+def has_copy(conn: Connection, organization_id: UUID) -> bool:
+    """Return whether the database has rows of the organization, or a move is about to copy them to here.
+
+    *conn* is in a transaction of the organization in a database that is not its home.
+    """
+    for statement in (HAS_INCOMING, HAS_ORGANIZATION):
+        if conn.execute(statement, (organization_id,)).fetchone() == (True,):
+            return True
+    return any(rows for table, rows in count_rows(conn, organization_id).items() if table not in OF_CATALOGUE)
+
+
+def list_people(conn: Connection, organization_id: UUID) -> list[UUID]:
+    """Return the ids of members and keys of the organization, which may be actors in the platform's own log."""
+    return [person for (person,) in conn.execute(LIST_PEOPLE, {"organization_id": organization_id})]
+
+
+def delete_platform_people(conn: Connection, people: Sequence[UUID]) -> None:
+    """Delete the addresses of *people* from the platform's own log of this database.
+
+    *conn* is in a transaction of their organization, which is being erased here, or was moved away from here. A policy
+    requires that.
+    """
+    values = {"platform_log": PLATFORM_LOG, "people": list(people)}
+    conn.execute(CLEAR_LISTED_REFUSALS, values)  # first, as in delete_rows
+    conn.execute(DELETE_LISTED_PEOPLE, values)
 
 
 def delete_last_mail(conn: Connection, organization_id: UUID, *, pending_since: datetime) -> None:

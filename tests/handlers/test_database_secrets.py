@@ -1,4 +1,4 @@
-"""The log names the secret of each database whose URL is not valid."""
+"""Each database reads its own secret, and the log names the secret if a URL is not valid."""
 
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from tests.handlers.functions import PutSecret, Start
 DATABASES = [
     name
     for name, made in vars(Wiring).items()
-    if isinstance(made, cached_property) and made.func.__annotations__["return"] == "Database"
+    if isinstance(made, cached_property) and made.func.__annotations__["return"] in {"Homes", "RoutedDatabases"}
 ]
 SECRETS = {value for name, value in vars(secrets).items() if name.endswith("DATABASE")}
 
@@ -27,7 +27,7 @@ def test_log_names_the_secret_of_an_invalid_url(
 ) -> None:
     for secret in SECRETS:
         put_secret(secret, f"https://user:hunter2@{secret}")
-    database = getattr(Wiring(start("authorizer").app.settings), name)
+    database = getattr(Wiring(start("authorizer").app.settings), name).catalogue
 
     with pytest.raises(UnavailableError), database.transaction():
         pass
@@ -35,3 +35,19 @@ def test_log_names_the_secret_of_an_invalid_url(
     [logged] = [vars(record) for record in caplog.records if "secret" in vars(record)]
     assert database._url() == f"https://user:hunter2@{logged['secret']}"
     assert "hunter2" not in str(logged)
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_line_that_the_cached_secret_lacks_is_found(
+    name: str, start: Start, put_secret: PutSecret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "SECRET_RETRY_SECONDS", -1.0)  # the cached text is old enough
+    for secret in SECRETS:
+        put_secret(secret, "main postgresql://one/x")
+    homes = getattr(Wiring(start("authorizer").app.settings), name)
+    assert list(homes.by_name()) == ["main"]
+
+    for secret in SECRETS:
+        put_secret(secret, "main postgresql://one/x\nsecond postgresql://two/x")
+
+    assert homes._named("second")._url() == "postgresql://two/x"
