@@ -26,7 +26,7 @@ from scripts.deploy.versions import (
 
 SENDER: Final = "Ingest"
 WRITERS: Final = ("HeldEvents", "Load", "Erase", "PrivacyJobs", "RollUp")  # to ClickHouse; a deploy moves them first
-DEPLOY_ONLY: Final = frozenset({"Migrate", "Bootstrap", "TokenKeys"})  # CloudFormation alone invokes them
+DEPLOY_ONLY: Final = frozenset({"Migrate", "Bootstrap"})  # CloudFormation alone invokes them
 QUEUE: Final = "EventsQueue"
 DRAIN_SECONDS: Final = 60
 REMEDY: Final = (
