@@ -15,7 +15,6 @@ from tenancy.errors import DeploymentError
 
 BUCKETS: Final = 1024
 HOME_NAME: Final = re.compile("[a-z][a-z0-9-]{0,31}")  # as the migration has it
-NAMED_URL: Final = re.compile(f"{HOME_NAME.pattern} +[a-z]+://")
 CATALOGUE: Final = "main"  # the first database, which also has the directory and the values that are unique among all
 # The advisory lock of transactions without a tenant: the first 8 bytes of SHA-256 of "tenancy platform fence".
 PLATFORM_FENCE: Final = int.from_bytes(hashlib.sha256(b"tenancy platform fence").digest()[:8], signed=True)
@@ -58,7 +57,8 @@ def parse_databases(text: str) -> Mapping[str, str]:
         DatabaseListError: one of several lines has no name, or the first one is not the catalogue.
     """
     lines = text.strip().splitlines()
-    if len(lines) <= 1 and not NAMED_URL.match(text.strip()):
+    first, _, url = text.strip().partition(" ")
+    if len(lines) <= 1 and not ("://" in url and HOME_NAME.fullmatch(first)):
         return {CATALOGUE: text}
     urls: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
