@@ -1,14 +1,16 @@
 """One installation of the packages of Node for all workers of a run. It takes seconds of processor time."""
 
 import fcntl
+import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
-from scripts.node_packages import install_programs
+from scripts.node_packages import NODE, install_programs
 
 PAUSE_SECONDS: Final = 0.05  # several workers that find no folder share the lock
 
@@ -52,4 +54,6 @@ def _install(folder: Path) -> None:
     unfinished = folder.with_name("unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     install_programs(unfinished)
+    # Else two workers would unpack it at the same time, and neither could start a file that the other one writes.
+    subprocess.run([str(NODE), "unpack.mjs"], cwd=unfinished, env=os.environ | {"TMPDIR": str(unfinished)}, check=True)
     unfinished.rename(folder)
