@@ -19,10 +19,9 @@ await run(async ({ given, open }) => {
 
   // The erasure waits for as long as the tabs look, however soon the stack runs its job.
   await first.context().route(/\/v1\/erasures\b/, async (route) => {
-    const response = await route.fetch();
-    const json = await response.json();
-    for (const erasure of json.data) erasure.status = "pending";
-    await route.fulfill({ response, json });
+    const { status, document } = await call(given, "GET", "/erasures", acme.secret_key);
+    for (const erasure of document.data ?? []) erasure.status = "pending";
+    await route.fulfill({ status, json: document });
   });
 
   // Five tabs on Privacy, each with two lists that wait.
