@@ -205,7 +205,7 @@ def bypassing_roles(conn: Connection) -> list[str]:
 
 
 def mover_powers(conn: Connection) -> list[str]:
-    """Return what the role of moves has outside of a move, beyond its two attributes."""
+    """Return the rights and memberships of the role of moves outside of a move, beyond its two attributes."""
     return _names(conn, LIST_MOVER_POWERS)
 
 

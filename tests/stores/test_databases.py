@@ -56,7 +56,7 @@ class Places:
         self.execute("main", "INSERT INTO organization_homes VALUES (%s, %s)", (organization_id, name))
 
     def move(self, source: str, target: str, move_id: UUID) -> None:
-        """Leave what a move of acme leaves at its one commit: the target's row is still there."""
+        """Make the rows of a move of acme that was killed after its commit: the target still has its mark."""
         self.execute(target, SET_MOVE, (ACME, "incoming", source, move_id))
         self.execute(source, SET_MOVE, (ACME, "moved", target, move_id))
 

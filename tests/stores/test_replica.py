@@ -443,7 +443,7 @@ def test_promoted_replica_answers_nothing(
     acme: Provisioned,
     open_replica: Callable[[tuple[str, int]], Replica],
 ) -> None:
-    """It has what it had replayed, and no write of the primary after that."""
+    """A promoted replica has the writes that it had replayed, and no later ones."""
     read = reading(acme.organization.id)
     replica.catch_up()  # so that the copy removes no log that it needs
     with streaming_replica(databases.servers, fast_folder()) as own:

@@ -64,7 +64,7 @@ def statements(text: str) -> Iterator[str]:
 
 
 def contractions(text: str, new_names: set[str]) -> set[str]:
-    """Return the kinds of contracting statements in a migration, except on what *new_names* have made."""
+    """Return the kinds of contracting statements in a migration, apart from those on the new objects *new_names*."""
     found = set()
     for statement in statements(text):
         targets = {name for groups in TARGET.findall(statement) for name in groups if name}

@@ -1,4 +1,4 @@
-"""Read tokens: what one says, who can use it, and texts that are none."""
+"""Read tokens: their content, the organizations that can use them, and texts that are no tokens."""
 
 from datetime import UTC, datetime
 from uuid import UUID

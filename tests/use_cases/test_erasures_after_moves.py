@@ -1,4 +1,4 @@
-"""An erasure waits for unfinished moves, and erases what finished ones left in the former home."""
+"""An erasure waits for unfinished moves, and erases the rows that finished ones left in the former home."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -57,9 +57,9 @@ class EarlyError(Exception):
 
 
 class WritersActiveError(Exception):
-    """A writer that started before the tombstones may still write rows. The error's text says what to do, if anything.
+    """A writer that started before the tombstones may still write rows.
 
-    An unfinished move of the organization is such a writer, too.
+    An unfinished move of the organization is such a writer, too. If the operator must act, the text says how.
     """
 
 
