@@ -1,6 +1,5 @@
 """An erasure waits for unfinished moves, and erases the rows that finished ones left in the former home."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -24,10 +23,11 @@ from tenancy.use_cases.deletion.erase import (
 from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.database_pool import DatabasePool
 from tests.given import OPERATOR, Databases
 from tests.use_cases.erasing import GRACE, WRITER_WAIT, Platform
-from tests.use_cases.two_homes import TwoHomes
+from tests.use_cases.two_homes import TwoHomes, homes
+
+__all__ = ["homes"]  # a fixture
 
 MARK = "INSERT INTO moved_organizations (organization_id, state, other, move_id) VALUES (%s, %s, %s, %s)"
 UNMARK = "DELETE FROM moved_organizations WHERE organization_id = %s"
@@ -55,15 +55,6 @@ DELETE_PEOPLE = "DELETE FROM audit_people"
 DELETED_AT = datetime.now(UTC)
 CLOSED_AT = DELETED_AT + GRACE
 LATER = CLOSED_AT + WRITER_WAIT
-
-
-@pytest.fixture
-def homes(database_pool: DatabasePool, databases: Databases) -> Iterator[TwoHomes]:
-    second = database_pool.take()
-    opened = TwoHomes.of(databases, second)
-    yield opened
-    opened.close()
-    database_pool.give_back(second)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The life of organizations whose homes are different databases: the same as with one."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -38,25 +37,17 @@ from tenancy.use_cases.organizations.provision_once import provision_once
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.each_database import as_other_role
 from tenancy.use_cases.schedule.sweep import sweep
-from tests.database_pool import DatabasePool
-from tests.given import OPERATOR, REGION, AwsAccount, Databases, new_organization, tenant_of
+from tests.given import OPERATOR, REGION, AwsAccount, new_organization, tenant_of
 from tests.use_cases.erasing import GRACE, WRITER_WAIT, Platform
-from tests.use_cases.two_homes import TwoHomes
+from tests.use_cases.two_homes import TwoHomes, homes
+
+__all__ = ["homes"]  # a fixture
 
 LATER = timedelta(hours=2)
 
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@pytest.fixture
-def homes(database_pool: DatabasePool, databases: Databases) -> Iterator[TwoHomes]:
-    second = database_pool.take()
-    opened = TwoHomes.of(databases, second)
-    yield opened
-    opened.close()
-    database_pool.give_back(second)
 
 
 @pytest.fixture

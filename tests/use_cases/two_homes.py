@@ -1,5 +1,6 @@
 """A platform of two databases, with acme in the first and globex in the second."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -12,6 +13,7 @@ from tenancy.rules.homes import BUCKETS
 from tenancy.stores.postgres.homes import RoutedDatabases
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
+from tests.database_pool import DatabasePool
 from tests.free_ports import free_port
 from tests.given import CHEAP_HASHER, OPERATOR, Databases, new_organization
 
@@ -82,3 +84,12 @@ class TwoHomes:
         """Return the values of the organization in the catalogue, by kind; of two keys one."""
         statement = "SELECT kind, value FROM catalogue_entries WHERE organization_id = %s ORDER BY kind, value"
         return {str(kind): str(value) for kind, value in self.execute(self.main, statement, organization_id)}
+
+
+@pytest.fixture
+def homes(database_pool: DatabasePool, databases: Databases) -> Iterator[TwoHomes]:
+    second = database_pool.take()
+    opened = TwoHomes.of(databases, second)
+    yield opened
+    opened.close()
+    database_pool.give_back(second)
