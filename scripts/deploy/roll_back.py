@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     release = chosen.release or max(earlier, default=None)
     if release is None or release not in complete:
         wanted = "that release" if chosen.release else "a release before that time"
-        print(f"Not all functions have a version of {wanted}. No alias was moved.", file=sys.stderr)
+        print(f"Not all functions have a version of {wanted}. No alias was changed.", file=sys.stderr)
         return 1
     queues = list_resources(cloudformation, chosen.stack, "AWS::SQS::Queue")
     drain = Drain(boto3.client("sqs", region_name=chosen.region), queues.get(QUEUE), chosen.drain_seconds)
@@ -145,7 +145,7 @@ def move(aws_lambda: Any, function: FunctionVersions, release: datetime) -> bool
     try:
         _update_alias(aws_lambda, function, version)
     except ClientError as error:
-        print(f"{function.name}: its alias was not moved: {error}", file=sys.stderr)
+        print(f"{function.name}: its alias was not changed: {error}", file=sys.stderr)
         return False
     print(f"{function.name}: version {version.number}, release {version.release}", flush=True)
     return True

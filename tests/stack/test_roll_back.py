@@ -92,7 +92,7 @@ def test_failure_of_one_function_stops_no_other(deployed: dict[str, str], capsys
     status = run("--before", FAULTY)
 
     assert (status, live(deployed, "Ingest", "Load")) == (1, ["2", "2"])
-    assert f"{deployed['Usage']}: its alias was not moved" in capsys.readouterr().err
+    assert f"{deployed['Usage']}: its alias was not changed" in capsys.readouterr().err
 
 
 def test_load_stays_with_an_ingest_that_cannot_move(deployed: dict[str, str]) -> None:
@@ -128,7 +128,7 @@ def test_release_that_not_all_functions_have_is_refused(
     status = run("--release", FIRST)
 
     assert (status, live(deployed, "Ingest", "Load", "Usage")) == (1, ["3", "3", "3"])
-    assert "Not all functions have a version of that release. No alias was moved." in capsys.readouterr().err
+    assert "Not all functions have a version of that release. No alias was changed." in capsys.readouterr().err
 
 
 def test_function_that_is_newer_than_the_release_stays(
@@ -158,7 +158,7 @@ def test_time_before_all_releases_moves_nothing(deployed: dict[str, str], capsys
     status = run("--before", FIRST)
 
     assert (status, live(deployed, "Ingest", "Load")) == (1, ["3", "3"])
-    assert "No alias was moved." in capsys.readouterr().err
+    assert "No alias was changed." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
