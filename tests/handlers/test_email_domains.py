@@ -259,6 +259,6 @@ def test_fetch_that_fails_is_unavailable(start: Start, secrets: None, sso: Funct
     claim(sso, acme)
     request = request_of("verify_domain", acme)
 
-    broken = start("sso", FETCH_FUNCTION="no.such.function")
+    broken = start("sso", FETCH_FUNCTION="no.such.function:live")
 
     assert answer_of(broken(request)).status in {500, 503}
