@@ -30,7 +30,7 @@ __all__ = ["mails"]  # a fixture of the handlers that tests here use as well
 TIMEOUT_SECONDS = 120
 TIMEOUTS = (
     "aws.connection.AWS_CALL_TIMEOUT_SECONDS",
-    "postgres.client.POSTGRES_CONNECT_TIMEOUT_SECONDS",
+    "postgres.connecting.POSTGRES_CONNECT_TIMEOUT_SECONDS",
     "clickhouse.client.CLICKHOUSE_CONNECT_TIMEOUT_SECONDS",
 )
 BOTO_CLIENTS = (gateway_keys._api_gateway, gateway_keys._parameters)

@@ -9,17 +9,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import psycopg
-from aws_lambda_powertools import Logger
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from tenancy.errors import DeploymentError, UnavailableError
-from tenancy.rules.durations import (
-    POSTGRES_CONNECT_TIMEOUT_SECONDS,
-    POSTGRES_KEEPALIVE_SECONDS,
-    POSTGRES_SILENCE_LIMIT_MS,
-)
 from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, Entry, fence_key
+from tenancy.stores.postgres.connecting import connect
 
 # Each transaction begins with one of these: several statements in one round trip. They are bytes, because psycopg.sql
 # takes as long to compose them as half of a transaction. A value is a UUID or a number, which need no quoting.
@@ -51,8 +46,6 @@ FIND_POWERS: Final = """
 
 INCOMING: Final = "incoming"  # a state of moved_organizations: a move copies the rows to here
 WITHIN_TRANSACTION: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
-
-logger: Final = Logger()
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
 type Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -264,7 +257,7 @@ class Database:
         return self._connection
 
     def _connect_bound(self) -> Connection:
-        connection = _connect(self._url(), self._secret)
+        connection = connect(self._url(), self._secret)
         try:
             if self._watch is not None:
                 self._watch(connection)
@@ -273,19 +266,6 @@ class Database:
             connection.close()
             raise
         return connection
-
-
-def find_connection_problem(error: UnavailableError) -> str:
-    """Return why `Database` opened no connection, as the rest of a sentence about its secret."""
-    cause = error.__cause__
-    if not isinstance(cause, psycopg.OperationalError):
-        return "is no valid URL of PostgreSQL"
-    if cause.pgconn is not None and cause.pgconn.used_password:
-        return "has a user, password or database that PostgreSQL refuses"
-    return (
-        f"names a PostgreSQL server that did not answer within {POSTGRES_CONNECT_TIMEOUT_SECONDS} s, or has no"
-        " valid certificate of a root in layers/certificates/aws-roots.pem"
-    )
 
 
 def _refuse_powers(conn: Connection, *, as_owner: bool) -> None:
@@ -297,18 +277,3 @@ def _refuse_powers(conn: Connection, *, as_owner: bool) -> None:
     }
     if any(powers.values()):
         raise UnboundRoleError(role, [power for power, has in powers.items() if has])
-
-
-def _connect(url: str, secret: str) -> Connection:
-    try:
-        return psycopg.connect(
-            url,
-            autocommit=True,
-            prepare_threshold=None,
-            connect_timeout=POSTGRES_CONNECT_TIMEOUT_SECONDS,
-            tcp_user_timeout=POSTGRES_SILENCE_LIMIT_MS,
-            keepalives_idle=POSTGRES_KEEPALIVE_SECONDS,
-        )
-    except psycopg.ProgrammingError:
-        logger.error("the secret is not a valid URL of PostgreSQL", secret=secret)  # noqa: TRY400 - quotes the password
-        raise UnavailableError("The service is not configured correctly. Contact the operator.") from None

@@ -17,7 +17,7 @@ from tenancy.stores.clickhouse import client as clickhouse
 from tenancy.stores.clickhouse.client import Client, DatabaseError
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
 from tenancy.stores.clickhouse.platform.shards import distribute_tables, grant_distributed_tables
-from tenancy.stores.postgres import client as postgres
+from tenancy.stores.postgres import connecting as postgres
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform import migrations as postgres_migrations
