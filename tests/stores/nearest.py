@@ -1,0 +1,62 @@
+"""A client of the streaming replica, and reads and writes of acme."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from scripts.stack import postgres
+from tenancy.rules.replica_reads import WriteMark
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.replica import Replica, ReplicaError, find_position
+from tenancy.use_cases.organizations.provision import Provisioned
+from tests.given import Databases
+from tests.streaming_replica import StreamingReplica
+
+RENAME = "UPDATE apps SET name = %s WHERE organization_id = %s"
+NO_MARKS: Sequence[WriteMark | None] = ()
+
+
+@pytest.fixture
+def open_replica(databases: Databases) -> Iterator[Callable[[tuple[str, int]], Replica]]:
+    url = databases.servers.postgres_url(postgres.FUNCTIONS, databases.name)
+    opened: list[Replica] = []
+
+    def enter(address: tuple[str, int]) -> Replica:
+        opened.append(Replica(lambda: url, address, databases.functions))
+        return opened[-1]
+
+    yield enter
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def near(replica: StreamingReplica, acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]) -> Replica:
+    """A client of the replica, which has acme."""
+    assert acme.organization.subdomain == "acme"
+    replica.catch_up()
+    return open_replica(replica.address)
+
+
+def reading(organization_id: UUID) -> Callable[[Homes], list[str]]:
+    def read(db: Homes) -> list[str]:
+        with db.tenant_transaction(organization_id) as conn:
+            return [name for (name,) in conn.execute("SELECT name FROM apps").fetchall()]
+
+    return read
+
+
+def rename_app(databases: Databases, acme: Provisioned, name: str) -> WriteMark:
+    """Change a row and return the mark of the write."""
+    with databases.platform.tenant_transaction(acme.organization.id) as conn:
+        conn.execute(RENAME, (name, acme.organization.id))
+    return WriteMark(written_at=datetime.now(UTC), position=find_position(databases.functions))
+
+
+def fault_of(near: Replica, use: Callable[[Database], object], marks: Sequence[WriteMark | None] = NO_MARKS) -> str:
+    with pytest.raises(ReplicaError) as raised:
+        near.read(use, marks)
+    return raised.value.fault

@@ -1,0 +1,237 @@
+"""A real streaming replica that is stopped, frozen, slow, or lacks something: the primary answers."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tenancy.errors import UnavailableError
+from tenancy.rules.replica_reads import ReplicaFault
+from tenancy.stores.postgres import replica as replica_module
+from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.replica import Replica
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.replicas.read_nearest import NearestRead, read_nearest
+from tests.free_ports import free_port
+from tests.given import Databases
+from tests.stores.nearest import NO_MARKS, fault_of, near, open_replica, reading, rename_app
+from tests.streaming_replica import HOST, StreamingReplica
+
+__all__ = ["near", "open_replica"]  # fixtures
+
+REQUEST_SECONDS = 29.0
+
+
+@pytest.fixture
+def frozen_later() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def read_in_time[Found](
+    near: Replica, databases: Databases, acme: Provisioned, use: Callable[[Homes], Found]
+) -> NearestRead[Found]:
+    """Read from the replica or else from the primary, as a request does, within the time of a request."""
+    pool = ThreadPoolExecutor(1)
+    read = pool.submit(read_nearest, databases.functions, near, acme.organization.id, use, NO_MARKS)
+    pool.shutdown(wait=False)
+    return read.result(timeout=REQUEST_SECONDS)
+
+
+def test_stopped_replica_is_not_asked_for_a_while(
+    near: Replica, replica: StreamingReplica, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = reading(acme.organization.id)
+    near.read(read, NO_MARKS)
+    replica.stop()
+    try:
+        first = fault_of(near, read)
+        monkeypatch.setattr(replica_module, "make_conninfo", None)  # a connection would need it
+
+        second = fault_of(near, read)
+    finally:
+        replica.start()
+    monkeypatch.undo()
+    near._paused_until = 0.0
+
+    assert (first, second) == (ReplicaFault.UNREACHABLE, ReplicaFault.UNREACHABLE)
+    assert near.read(read, NO_MARKS) != []
+
+
+def test_replica_that_ends_during_a_read_is_unreachable(
+    near: Replica, replica: StreamingReplica, acme: Provisioned
+) -> None:
+    def read_from_ended(db: Database) -> None:
+        with db.tenant_transaction(acme.organization.id) as conn:
+            replica.stop()
+            conn.execute("SELECT name FROM apps")
+
+    try:
+        assert fault_of(near, read_from_ended) == ReplicaFault.UNREACHABLE
+    finally:
+        replica.start()
+
+
+def test_frozen_replica_is_given_up_in_seconds(near: Replica, replica: StreamingReplica, acme: Provisioned) -> None:
+    read = reading(acme.organization.id)
+    near.read(read, NO_MARKS)
+    with replica.frozen():
+        began_at = time.monotonic()
+
+        fault = fault_of(near, read)
+
+        took = time.monotonic() - began_at
+    assert fault == ReplicaFault.UNREACHABLE
+    assert took < 20  # of the 29 s of a request: 2 s for the state, and a connection of 3 s
+
+
+def test_primary_answers_if_the_replica_freezes_in_a_read(
+    near: Replica,
+    replica: StreamingReplica,
+    databases: Databases,
+    acme: Provisioned,
+    frozen_later: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replica_module, "REPLICA_TRANSACTION_SECONDS", 1.0)
+
+    def use(homes: Homes) -> object:
+        with homes.tenant_transaction(acme.organization.id) as conn:
+            if conn.info.port == replica.port:
+                frozen_later.enter_context(replica.frozen())
+            return conn.info.port, conn.execute("SELECT count(*) FROM apps").fetchone()
+
+    done = read_in_time(near, databases, acme, use)
+
+    assert done.fault == ReplicaFault.UNREACHABLE
+    assert done.found == (databases.servers.postgres_port, (1,))
+
+
+def test_primary_answers_if_the_replica_freezes_after_a_log_in(
+    near: Replica,
+    replica: StreamingReplica,
+    databases: Databases,
+    acme: Provisioned,
+    frozen_later: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first statement of a connection is that which asks for the powers of its role."""
+    connect = psycopg.connect
+
+    def connect_and_freeze(url: str, **settings: Any) -> Connection:  # noqa: ANN401 - those of psycopg
+        conn = connect(url, **settings)
+        if conn.info.port == replica.port:
+            frozen_later.enter_context(replica.frozen())
+        return conn
+
+    monkeypatch.setattr(psycopg, "connect", connect_and_freeze)
+
+    done = read_in_time(near, databases, acme, reading(acme.organization.id))
+
+    assert done.fault == ReplicaFault.UNREACHABLE
+    assert done.found == reading(acme.organization.id)(databases.functions)
+
+
+def test_connection_cut_between_transactions_is_replaced(near: Replica, acme: Provisioned) -> None:
+    """Another store may take long between two transactions of a read."""
+    read = reading(acme.organization.id)
+
+    def read_twice(db: Database) -> tuple[list[str], list[str]]:
+        first = read(db)
+        assert near._limit._socket is not None
+        replica_module._cut(near._limit._socket)
+        return first, read(db)
+
+    first, second = near.read(read_twice, NO_MARKS)
+
+    assert first == second != []
+
+
+def test_replica_that_is_nowhere_costs_one_connection(
+    acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere, tried = open_replica((HOST, free_port())), list[str]()
+    connect = psycopg.connect
+
+    def connect_and_count(url: str, **settings: Any) -> Connection:  # noqa: ANN401 - those of psycopg
+        tried.append(url)
+        return connect(url, **settings)
+
+    monkeypatch.setattr(psycopg, "connect", connect_and_count)
+
+    faults = [fault_of(nowhere, reading(acme.organization.id)) for _ in range(2)]
+
+    assert faults == [ReplicaFault.UNREACHABLE] * 2
+    assert len(tried) == 1
+
+
+def test_slow_statement_is_cancelled(near: Replica, acme: Provisioned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replica_module, "PREPARE", sql.SQL("SET statement_timeout = 100; SELECT false"))
+
+    def sleep(db: Database) -> None:
+        with db.tenant_transaction(acme.organization.id) as conn:
+            conn.execute("SELECT pg_sleep(10)")
+
+    assert fault_of(near, sleep) == ReplicaFault.CANCELLED
+    assert fault_of(near, reading(acme.organization.id)) == ReplicaFault.UNREACHABLE  # not asked for a while
+
+
+def test_conflict_with_recovery_is_a_fault_of_one_read(
+    near: Replica, replica: StreamingReplica, databases: Databases, acme: Provisioned
+) -> None:
+    """The replica has to remove rows that a snapshot still sees. Then it cancels the query of the snapshot."""
+    read = reading(acme.organization.id)
+    with replica.connect(databases) as conn:
+        conn.execute("ALTER SYSTEM SET max_standby_streaming_delay = '50ms'")
+        conn.execute("SELECT pg_reload_conf()")
+
+    def read_while_rows_end(db: Database) -> None:
+        with db.tenant_transaction(acme.organization.id, is_snapshot=True) as conn:
+            conn.execute("SELECT name FROM apps").fetchall()
+            rename_app(databases, acme, "Renamed")
+            with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
+                admin.execute("VACUUM apps")
+            conn.execute("SELECT pg_sleep(4)")
+
+    try:
+        fault = fault_of(near, read_while_rows_end)
+    finally:
+        with replica.connect(databases) as conn:
+            conn.execute("ALTER SYSTEM RESET max_standby_streaming_delay")
+            conn.execute("SELECT pg_reload_conf()")
+
+    assert fault == ReplicaFault.CANCELLED
+    replica.catch_up()
+    assert near.read(read, NO_MARKS) == ["Renamed"]
+
+
+def test_primary_answers_what_the_replica_does_not_have(
+    near: Replica, replica: StreamingReplica, databases: Databases, acme: Provisioned
+) -> None:
+    """A migration was just applied, and the replica has not replayed it."""
+
+    def use(homes: Homes) -> object:
+        with homes.tenant_transaction(acme.organization.id) as conn:
+            return conn.execute("SELECT new_function()").fetchone()
+
+    with replica.paused():
+        with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
+            admin.execute("CREATE FUNCTION new_function() RETURNS int LANGUAGE sql AS 'SELECT 7'")
+
+        done = read_in_time(near, databases, acme, use)
+
+    assert (done.found, done.fault) == ((7,), ReplicaFault.UNREACHABLE)
+
+
+def test_failure_of_another_store_is_no_fault_of_the_replica(near: Replica) -> None:
+    def fail(_db: Database) -> None:
+        raise UnavailableError("ClickHouse is unreachable.")
+
+    with pytest.raises(UnavailableError, match="ClickHouse"):
+        near.read(fail, NO_MARKS)
