@@ -23,7 +23,7 @@ from tenancy.rules.entitlements import (
     OverrideValue,
     change_overrides,
     first_kept_day,
-    left_retention_days,
+    retention_days_of,
 )
 from tenancy.rules.organization import Organization
 from tenancy.rules.organization_change import OrganizationChange, OverrideChanges
@@ -238,7 +238,7 @@ def test_longest_retention_that_was_left_applies() -> None:
     now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
     assert first_kept_day([1, 30, 7], now) == date(2026, 10, 25)
-    assert (left_retention_days(Tier.GROWTH, None), left_retention_days(Tier.GROWTH, 7)) == (180, 7)
+    assert (retention_days_of(Tier.GROWTH, None), retention_days_of(Tier.GROWTH, 7)) == (180, 7)
 
 
 # ------------------------------------------------------------------------------------------------------- no look-ups

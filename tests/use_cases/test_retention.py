@@ -168,6 +168,15 @@ def test_shorter_override_shortens_retention_after_30_days(
     assert count(databases, organization_id) == 0
 
 
+def test_caller_that_knows_a_shorter_retention_first_sees_no_gap(databases: Databases, globex: Provisioned) -> None:
+    """A replica has neither the shorter retention nor the longer one that it ends."""
+    store(databases, globex.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
+
+    caller = tenant_of(globex, overrides={"data_retention_days": 10})
+
+    assert read(databases, caller) == 3
+
+
 def test_longer_override_keeps_events_of_its_organization(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:

@@ -121,10 +121,11 @@ def change_overrides(overrides: Overrides, changes: Mapping[str, OverrideValue |
     return {name: value for name in ENTITLEMENT_NAMES if (value := changed.get(name)) is not None}
 
 
-def left_retention_days(tier: Tier, retention_days: int | None) -> int:
-    """Return the days for which an organization kept events before a change.
+def retention_days_of(tier: Tier, retention_days: int | None) -> int:
+    """Return the days for which an organization keeps events, or kept them before a change.
 
-    *retention_days* is None in a row of the release before, which knew no overrides. Then the days of *tier* apply.
+    *retention_days* is None without an override, and in a row of a change by the release before, which knew none. Then
+    the days of *tier* apply.
     """
     return QUOTAS[tier].data_retention_days if retention_days is None else retention_days
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from tenancy.rules.entitlements import left_retention_days
+from tenancy.rules.entitlements import retention_days_of
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyUsage
 from tenancy.stores.postgres.client import Connection
@@ -23,8 +23,12 @@ LIST_DAILY_PREDICTIONS: Final = """
     WHERE organization_id = %s AND metric = 'ml_predictions' AND metric_date >= %s
     GROUP BY metric_date ORDER BY metric_date
 """
-LIST_LEFT_RETENTIONS: Final = """
-    SELECT from_tier, retention_days FROM tier_changes WHERE organization_id = %s AND changed_at > %s
+# One statement, so that a change is in both parts or in none. A caller may know it before a replica does.
+LIST_RETENTIONS_SINCE: Final = """
+    SELECT tier, (overrides ->> 'data_retention_days')::int FROM organizations WHERE id = %(organization_id)s
+    UNION ALL
+    SELECT from_tier, retention_days FROM tier_changes
+    WHERE organization_id = %(organization_id)s AND changed_at > %(since)s
 """
 FIND_ROLLED_UP_AT: Final = "SELECT rolled_up_at FROM settlements WHERE organization_id = %s"
 
@@ -40,10 +44,10 @@ def list_daily_predictions(conn: Connection, organization_id: UUID, *, since: da
     return dict(conn.execute(LIST_DAILY_PREDICTIONS, (organization_id, since)).fetchall())
 
 
-def list_left_retentions(conn: Connection, organization_id: UUID, *, changed_since: datetime) -> list[int]:
-    """Return the former retentions, in days, that ended after *changed_since*."""
-    rows = conn.execute(LIST_LEFT_RETENTIONS, (organization_id, changed_since))
-    return [left_retention_days(Tier(tier), days) for tier, days in rows]
+def list_retentions_since(conn: Connection, organization_id: UUID, since: datetime) -> list[int]:
+    """Return the retention of the organization, in days, and the former ones that ended after *since*."""
+    rows = conn.execute(LIST_RETENTIONS_SINCE, {"organization_id": organization_id, "since": since})
+    return [retention_days_of(Tier(tier), days) for tier, days in rows]
 
 
 def find_rolled_up_at(conn: Connection, organization_id: UUID) -> datetime | None:

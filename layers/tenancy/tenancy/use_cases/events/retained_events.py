@@ -8,7 +8,7 @@ from tenancy.rules.entitlements import first_kept_day
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.homes import Homes
-from tenancy.stores.postgres.usage import list_left_retentions
+from tenancy.stores.postgres.usage import list_retentions_since
 
 
 def retained_events(db: Homes, client: Callable[[], Client], tenant: AdmittedTenant, *, now: datetime) -> TenantReader:
@@ -21,6 +21,6 @@ def retained_events(db: Homes, client: Callable[[], Client], tenant: AdmittedTen
         UnavailableError: a store is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
-        left_retentions = list_left_retentions(conn, tenant.organization_id, changed_since=now - DOWNGRADE_RETENTION)
-    first_kept = first_kept_day([tenant.entitlements.quotas.data_retention_days, *left_retentions], now)
+        retentions = list_retentions_since(conn, tenant.organization_id, now - DOWNGRADE_RETENTION)
+    first_kept = first_kept_day([tenant.entitlements.quotas.data_retention_days, *retentions], now)
     return TenantReader(client(), tenant.organization_id, first_kept=first_kept)

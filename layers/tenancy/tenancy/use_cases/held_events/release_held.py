@@ -33,7 +33,7 @@ from tenancy.stores.postgres.client import Database, MovedError
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.organizations import find_organization, list_retentions
-from tenancy.stores.postgres.usage import list_left_retentions
+from tenancy.stores.postgres.usage import list_retentions_since
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.platform.counters import finish_release, reserve_room
 
@@ -206,10 +206,8 @@ def _first_kept(platform_db: Homes, organization_id: UUID, now: datetime) -> tup
     """Return the first day within the organization's retention, and its status."""
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = require_existing(find_organization(conn, organization_id))
-        left_retentions = list_left_retentions(conn, organization_id, changed_since=now - DOWNGRADE_RETENTION)
-    return first_kept_day(
-        [organization.entitlements.quotas.data_retention_days, *left_retentions], now
-    ), organization.status
+        retentions = list_retentions_since(conn, organization_id, now - DOWNGRADE_RETENTION)
+    return first_kept_day([organization.entitlements.quotas.data_retention_days, *retentions], now), organization.status
 
 
 def release_lease(organization_id: UUID) -> str:

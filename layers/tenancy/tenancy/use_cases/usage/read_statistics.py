@@ -16,7 +16,7 @@ from tenancy.stores.clickhouse.client import Client, TenantReader, TooManyRowsEr
 from tenancy.stores.clickhouse.statistics import MAX_ZONE_ROWS, list_statistics, list_zone_statistics
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.standing import find_standing
-from tenancy.stores.postgres.usage import find_rolled_up_at, list_left_retentions
+from tenancy.stores.postgres.usage import find_rolled_up_at, list_retentions_since
 
 
 def read_statistics(
@@ -87,8 +87,8 @@ def read_groups(
     after = groups.find_position(cursor)
     with db.tenant_transaction(organization_id) as conn:
         rolled_up_at = find_rolled_up_at(conn, organization_id)
-        left_retentions = list_left_retentions(conn, organization_id, changed_since=now - DOWNGRADE_RETENTION)
-    first_kept = first_kept_day([entitlements.quotas.data_retention_days, *left_retentions], now)
+        retentions = list_retentions_since(conn, organization_id, now - DOWNGRADE_RETENTION)
+    first_kept = first_kept_day([entitlements.quotas.data_retention_days, *retentions], now)
     reader = TenantReader(client(), organization_id, first_kept=first_kept)
     if query.is_in_utc:
         rows = list_statistics(reader, query, since=unsettled_since(rolled_up_at), after=after, limit=limit + 1)

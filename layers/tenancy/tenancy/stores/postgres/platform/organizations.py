@@ -10,7 +10,7 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from tenancy.errors import SubdomainTakenError
-from tenancy.rules.entitlements import Entitlements, left_retention_days
+from tenancy.rules.entitlements import Entitlements, retention_days_of
 from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
@@ -178,7 +178,7 @@ def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, 
         current = Entitlements(tier=Tier(tier), overrides=overrides)
         retentions[organization_id].add(current.quotas.data_retention_days)
         if from_tier is not None:
-            retentions[organization_id].add(left_retention_days(Tier(from_tier), left_days))
+            retentions[organization_id].add(retention_days_of(Tier(from_tier), left_days))
     return dict(retentions)
 
 
