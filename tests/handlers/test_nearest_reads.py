@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from tenancy.gateway.nearest_reads import is_nearest
+from tenancy.rules.read_tokens import format_time_token
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.free_ports import free_port
-from tests.given import REGION, tenant_of
+from tests.given import REGION, Databases, tenant_of
 from tests.handlers.functions import Function, LogLines, Start
 from tests.handlers.requests import OPERATOR, Answer, Event, answer_of, called_by, sample, with_headers, with_path
 from tests.handlers.tcp_proxy import tcp_proxy
 from tests.streaming_replica import StreamingReplica
 
 PREDICTIONS = "ml_predictions"
+OLD_TOKEN = format_time_token(datetime(2026, 1, 1, tzinfo=UTC))
 NEAREST_ROUTES = {
     "audit": ["/audit", "/organizations/<organization_id>/audit"],
     "privacy": ["/erasures", "/erasures/<erasure_id>"],
@@ -107,11 +111,41 @@ def test_token_of_another_organization_costs_the_replica_only(
 ) -> None:
     with one_write_behind(near, replica, acme) as token:
         answers = [
-            answer_of(near(request_of("usage", globex, each))) for each in (token, "", "p", "x" * 500, "tAA", "ü")
+            answer_of(near(request_of("usage", globex, each)))
+            for each in (token, "", "p", "x" * 500, "tAA", "ü", f"{OLD_TOKEN},", ", ".join([OLD_TOKEN] * 21))
         ]
 
     assert {predictions_in(each) for each in answers} == {0}
     assert {line["read_from"] for line in logged() if "read_from" in line} == {"primary"}
+
+
+def test_several_tokens_are_awaited_in_any_order(
+    near: Function, replica: StreamingReplica, acme: Provisioned, logged: LogLines
+) -> None:
+    """As of concurrent writes whose answers have overtaken each other. `fetch` joins headers by commas."""
+    replica.catch_up()
+    earlier = answer_of(near(request_of("report_predictions", acme))).headers["x-read-after"]
+    replica.catch_up()
+    with one_write_behind(near, replica, acme) as token:
+        for tokens in (f"{token}, {earlier}", f"{earlier},{token}", f"{earlier}, {OLD_TOKEN}"):
+            answer_of(near(request_of("usage", acme, tokens)))
+
+    assert [line["read_from"] for line in logged() if "read_from" in line] == ["primary", "primary", "replica"]
+
+
+def test_write_without_a_position_is_answered(
+    near: Function, databases: Databases, acme: Provisioned, logged: LogLines
+) -> None:
+    """The write is committed when its token is made."""
+    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as admin:
+        admin.execute("REVOKE EXECUTE ON FUNCTION pg_current_wal_insert_lsn FROM PUBLIC")
+        try:
+            written = answer_of(near(request_of("report_predictions", acme)))
+        finally:
+            admin.execute("GRANT EXECUTE ON FUNCTION pg_current_wal_insert_lsn TO PUBLIC")
+
+    assert (written.status, written.headers["x-read-after"][0]) == (200, "t")
+    assert [line["error"] for line in logged() if "error" in line] == ["InsufficientPrivilege"]
 
 
 def test_organizations_see_their_own_rows_on_the_replica(

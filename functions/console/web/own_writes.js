@@ -1,17 +1,42 @@
-/** Keeps the token of the newest write, which a read sends to show that write (docs/api.md, "Own writes"). */
+/** Keeps the tokens of the newest writes, which a read sends to show those writes (docs/api.md, "Own writes"). */
 
 const HEADER = "X-Read-After";
 const NEEDED_MS = 11_000;
+const MOST = 20; // of one request
+const STORED = "own-writes"; // of the tab, so that a page that was loaded again shows its writes, too
 
-const newest = { token: /** @type {string | null} */ (null), endsAt: 0 };
+let newest = load();
 
-/** @param {Headers} headers of an answer */
+/** @returns {{ token: string, endsAt: number }[]} */
+function load() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+  } catch {
+    return []; // the browser keeps nothing
+  }
+}
+
+function needed() {
+  return newest.filter(({ endsAt }) => Date.now() < endsAt);
+}
+
+/**
+ * Answers of concurrent writes may overtake each other, so each token is kept.
+ * @param {Headers} headers of an answer
+ */
 export function keepOwnWrite(headers) {
   const token = headers.get(HEADER);
-  if (token) Object.assign(newest, { token, endsAt: Date.now() + NEEDED_MS });
+  if (!token) return;
+  newest = [...needed(), { token, endsAt: Date.now() + NEEDED_MS }].slice(-MOST);
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify(newest));
+  } catch {
+    // the browser keeps nothing
+  }
 }
 
 /** @returns {Record<string, string>} the header of a read */
 export function afterOwnWrite() {
-  return newest.token && Date.now() < newest.endsAt ? { [HEADER]: newest.token } : {};
+  const tokens = needed().map(({ token }) => token);
+  return tokens.length > 0 ? { [HEADER]: tokens.join(", ") } : {};
 }

@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from tenancy.gateway.http import READ_AFTER, Request, Response
 from tenancy.gateway.metrics import REPLICA_FALLBACKS, count
 from tenancy.gateway.resolver import caller_of, request_of
+from tenancy.gateway.serve import log_fault
 from tenancy.rules.replica_reads import ReplicaFault
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id
 from tenancy.rules.tenant import Caller, Operator
@@ -74,10 +75,15 @@ class NearestReads:
         return done.found
 
     def add_token(self, request: Request, caller: Caller, response: Response) -> None:
-        """Add the token of a write to its answer."""
+        """Add the token of a write to its answer. It never raises, because the write is done."""
         organization_id = find_organization(request, caller)
-        if self._tokens is not None and organization_id is not None and has_written(request, response):
+        if self._tokens is None or organization_id is None or not has_written(request, response):
+            return
+        try:
             request.answer_headers[READ_AFTER] = self._tokens.mark_write(organization_id, now=datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 - a lost right, or a secret that was just changed
+            log_fault(error, request.request_id)
+            add_time_token(request, caller, response)
 
 
 def open_nearest_reads(primary: "Homes", find_url: Callable[[], str], address: tuple[str, int] | None) -> NearestReads:

@@ -1,4 +1,4 @@
-"""Read tokens: the text of `X-Read-After` that an answer to a write has, and that a later read sends back.
+"""Read tokens: the text of `X-Read-After` that an answer to a write has, and that later reads send back.
 
 A token is `t` and the time of the write, or `p` and, encrypted, the time and a position in PostgreSQL's log. Positions
 show how much all organizations write, so no client may read one. The time is the caller's own. A token that cannot be
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from tenancy.rules.replica_reads import WriteMark
 
 MAX_READ_TOKEN_CHARACTERS: Final = 100
+MAX_READ_TOKENS: Final = 20  # of one request
 OF_TIME: Final = "t"
 OF_POSITION: Final = "p"
 MARKED_TIME: Final = struct.Struct(">Q")  # milliseconds since the epoch

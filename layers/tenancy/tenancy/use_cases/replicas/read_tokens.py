@@ -1,12 +1,18 @@
 """Make the token of a committed write, and read the tokens of a request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.homes import CATALOGUE
-from tenancy.rules.read_tokens import derive_token_key, format_position_token, format_time_token, parse_token
+from tenancy.rules.read_tokens import (
+    MAX_READ_TOKENS,
+    derive_token_key,
+    format_position_token,
+    format_time_token,
+    parse_token,
+)
 from tenancy.rules.replica_reads import WriteMark
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.replica import find_position
@@ -21,7 +27,7 @@ class ReadTokens:
         self._primary = primary
 
     def mark_write(self, organization_id: UUID, *, now: datetime) -> str:
-        """Return the token of all that was committed before. It never raises.
+        """Return the token of all that was committed before.
 
         It has no position if the organization's primary is not that of the replica, or has none, or if a store is
         unreachable.
@@ -36,10 +42,16 @@ class ReadTokens:
             pass
         return format_time_token(now)
 
-    def find_marks(self, tokens: Sequence[str], organization_id: UUID) -> list[WriteMark | None]:
-        """Return the write of each token, None for one that cannot be read."""
+    def find_marks(self, values: Iterable[str], organization_id: UUID) -> list[WriteMark | None]:
+        """Return the write of each token in the *values* of a header, None for one that cannot be read.
+
+        A value has one token, or several with commas. More than `MAX_READ_TOKENS` count as an unreadable one.
+        """
+        tokens = [token.strip() for value in values for token in value.split(",")]
         if not tokens:
             return []
+        if len(tokens) > MAX_READ_TOKENS:
+            return [None]
         try:
             key = derive_token_key(self._secret())
         except (AwsCallError, UnavailableError):
