@@ -1,6 +1,7 @@
 """A client of the streaming replica, and reads and writes of acme."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -17,6 +18,20 @@ from tests.streaming_replica import StreamingReplica
 
 RENAME = "UPDATE apps SET name = %s WHERE organization_id = %s"
 NO_MARKS: Sequence[WriteMark | None] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Clock:
+    """Both clocks of the module `time`, which a test sets."""
+
+    awake: float = 0.0
+    wall: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.awake
+
+    def time(self) -> float:
+        return self.wall
 
 
 @pytest.fixture

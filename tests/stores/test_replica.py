@@ -15,7 +15,7 @@ from tenancy.stores.postgres.replica import Replica, ReplicaError, find_position
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.fast_servers import fast_folder
 from tests.given import Databases
-from tests.stores.nearest import NO_MARKS, fault_of, near, open_replica, reading, rename_app
+from tests.stores.nearest import NO_MARKS, Clock, fault_of, near, open_replica, reading, rename_app
 from tests.streaming_replica import HOST, StreamingReplica, streaming_replica
 
 __all__ = ["near", "open_replica"]  # fixtures
@@ -122,6 +122,28 @@ def test_replica_of_an_idle_primary_answers(
 
     assert found == [reading(acme.organization.id)(databases.functions)] * 3
     assert len(asked) == 1  # once in REPLICA_LAG_LIMIT
+
+
+def test_sample_of_the_primary_ends_while_a_clock_stands_still(
+    near: Replica, replica: StreamingReplica, databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda may suspend the process after it has asked the primary for its position."""
+    monkeypatch.setattr("tenancy.rules.replica_reads.REPLICA_LAG_LIMIT", timedelta(0))
+    clock = Clock()
+    monkeypatch.setattr(replica_module, "time", clock)
+    read = reading(acme.organization.id)
+    near.read(read, NO_MARKS)
+    with replica.paused():
+        rename_app(databases, acme, "Renamed")
+        with psycopg.connect(databases.servers.superuser_url, autocommit=True) as admin:
+            admin.execute("SELECT pg_switch_wal()")  # writes the end of the log, which may wait for its writer
+        stale = near.read(read, NO_MARKS)
+        clock.wall += REPLICA_LAG_LIMIT.total_seconds() + 1
+
+        fault = fault_of(near, read)
+
+    assert stale != ["Renamed"]
+    assert fault == ReplicaFault.LAG
 
 
 def test_delayed_replica_answers_nothing(

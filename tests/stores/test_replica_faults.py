@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from scripts.stack import postgres
 from tenancy.errors import UnavailableError
 from tenancy.rules.replica_reads import ReplicaFault
 from tenancy.stores.postgres import replica as replica_module
@@ -20,7 +23,7 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.replicas.read_nearest import NearestRead, read_nearest
 from tests.free_ports import free_port
 from tests.given import Databases
-from tests.stores.nearest import NO_MARKS, fault_of, near, open_replica, reading, rename_app
+from tests.stores.nearest import NO_MARKS, Clock, fault_of, near, open_replica, reading, rename_app
 from tests.streaming_replica import HOST, StreamingReplica
 
 __all__ = ["near", "open_replica"]  # fixtures
@@ -153,22 +156,41 @@ def test_connection_cut_between_transactions_is_replaced(near: Replica, acme: Pr
     assert first == second != []
 
 
-def test_replica_that_is_nowhere_costs_one_connection(
+def test_replica_that_is_nowhere_is_tried_ever_more_rarely(
     acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere, tried = open_replica((HOST, free_port())), list[str]()
+    nowhere, tried = open_replica((HOST, free_port())), list[float]()
+    clock = Clock()
     connect = psycopg.connect
 
     def connect_and_count(url: str, **settings: Any) -> Connection:  # noqa: ANN401 - those of psycopg
-        tried.append(url)
+        tried.append(clock.awake)
+        assert settings["connect_timeout"] == 2
         return connect(url, **settings)
 
     monkeypatch.setattr(psycopg, "connect", connect_and_count)
+    monkeypatch.setattr(replica_module, "time", clock)
 
-    faults = [fault_of(nowhere, reading(acme.organization.id)) for _ in range(2)]
+    faults = []
+    for clock.awake in range(0, 1300, 10):
+        faults.append(fault_of(nowhere, reading(acme.organization.id)))
 
-    assert faults == [ReplicaFault.UNREACHABLE] * 2
-    assert len(tried) == 1
+    assert set(faults) == {ReplicaFault.UNREACHABLE}
+    assert tried == [0, 30, 90, 210, 450, 750, 1050]  # one connection each
+
+
+def test_pauses_are_short_again_after_an_answer(near: Replica, replica: StreamingReplica, acme: Provisioned) -> None:
+    read = reading(acme.organization.id)
+    near._pause_seconds = 300.0
+    near.read(read, NO_MARKS)
+    replica.stop()
+    began_at = time.monotonic()
+    try:
+        fault_of(near, read)
+    finally:
+        replica.start()
+
+    assert 25 < near._paused_until - began_at < 60
 
 
 def test_slow_statement_is_cancelled(near: Replica, acme: Provisioned, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +249,51 @@ def test_primary_answers_what_the_replica_does_not_have(
         done = read_in_time(near, databases, acme, use)
 
     assert (done.found, done.fault) == ((7,), ReplicaFault.UNREACHABLE)
+
+
+@pytest.mark.parametrize("statement", ["SELECT 'acme'::int", "SELECT 1 / 0", "SELECT nothing FROM nowhere"])
+def test_primary_answers_after_any_error_of_the_replica(
+    statement: str, near: Replica, databases: Databases, acme: Provisioned, replica: StreamingReplica
+) -> None:
+    """A replica of another schema, and one whose rows were restored from a copy, has errors of its own."""
+
+    def use(homes: Homes) -> object:
+        with homes.tenant_transaction(acme.organization.id) as conn:
+            return conn.execute((statement if conn.info.port == replica.port else "SELECT 7").encode()).fetchone()
+
+    done = read_in_time(near, databases, acme, use)
+
+    assert (done.found, done.fault) == ((7,), ReplicaFault.UNREACHABLE)
+    assert fault_of(near, use) == ReplicaFault.UNREACHABLE  # not asked for a while
+
+
+def test_unreachable_primary_is_asked_once(
+    replica: StreamingReplica, databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing is committed, the primary has to tell that the replica is not behind."""
+    replica.catch_up()
+    url = databases.servers.postgres_url(postgres.FUNCTIONS, databases.name)
+    nowhere = Database(lambda: make_conninfo(url, port=free_port()))
+    monkeypatch.setattr("tenancy.rules.replica_reads.REPLICA_LAG_LIMIT", timedelta(0))
+    near = Replica(lambda: url, replica.address, nowhere)
+
+    with closing(near), pytest.raises(UnavailableError) as raised:
+        near.read(reading(acme.organization.id), NO_MARKS)
+
+    assert raised.value.__cause__ is None
+
+
+def test_address_of_the_primary_in_the_url_is_ignored(
+    replica: StreamingReplica, databases: Databases, acme: Provisioned
+) -> None:
+    url = databases.servers.postgres_url(postgres.FUNCTIONS, databases.name)
+    with_address = make_conninfo(url, hostaddr="127.0.0.2", target_session_attrs="read-write")
+    replica.catch_up()
+
+    with closing(Replica(lambda: with_address, replica.address, databases.functions)) as near:
+        found = near.read(reading(acme.organization.id), NO_MARKS)
+
+    assert found == reading(acme.organization.id)(databases.functions)
 
 
 def test_failure_of_another_store_is_no_fault_of_the_replica(near: Replica) -> None:

@@ -46,10 +46,12 @@ POSTGRES_SILENCE_LIMIT_MS: Final = 5_000  # a server that failed over without cl
 POSTGRES_KEEPALIVE_SECONDS: Final = 30
 REPLICA_LAG_LIMIT: Final = timedelta(seconds=10)  # a replica that is further behind the primary answers no reads
 CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # between the clocks of two functions, or of two servers
+REPLICA_CONNECT_SECONDS: Final = 2  # for each address of the replica; psycopg waits no shorter
 REPLICA_STATEMENT_SECONDS: Final = 5  # of a time-out of 29 s. Then the primary answers the read.
 REPLICA_STATE_SECONDS: Final = 2.0  # for the state of a replica. Then its connection is cut.
 REPLICA_TRANSACTION_SECONDS: Final = 6.0  # for the answer after that. Then its connection is cut.
-REPLICA_PAUSE_SECONDS: Final = 30.0  # after a replica was unreachable or too slow
+REPLICA_PAUSE_SECONDS: Final = 30.0  # after a replica was unreachable or too slow; doubles while it is unreachable
+REPLICA_LONGEST_PAUSE_SECONDS: Final = 300.0
 HOME_CACHE_SECONDS: Final = 60  # of the directory. A stale entry costs one more round trip.
 VALUE_CLAIM_TIME: Final = timedelta(minutes=20)  # longer than any function runs
 TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again

@@ -87,18 +87,20 @@ class Database:
         *,
         secret: str = "",
         as_owner: bool = False,
+        connect_seconds: int | None = None,
         watch: Callable[[Connection], None] | None = None,
         prepare: Callable[[Connection], None] | None = None,
     ) -> None:
         """Connect to the result of *url*, which is called when the connection opens.
 
         *secret* is the name of the secret that holds the URL. The log has it if the URL is not valid. *as_owner* is for
-        migrations only: it accepts the owner of the tables. *watch* gets a connection when it has opened, before its
-        first statement, and *prepare* before each transaction.
+        migrations only: it accepts the owner of the tables. *connect_seconds* is shorter than the usual time-out.
+        *watch* gets a connection when it has opened, before its first statement, and *prepare* before each transaction.
         """
         self._url = url
         self._secret = secret
         self._as_owner = as_owner
+        self._connect_seconds = connect_seconds
         self._watch = watch
         self._prepare = prepare
         self._connection: Connection | None = None
@@ -257,7 +259,7 @@ class Database:
         return self._connection
 
     def _connect_bound(self) -> Connection:
-        connection = connect(self._url(), self._secret)
+        connection = connect(self._url(), self._secret, self._connect_seconds)
         try:
             if self._watch is not None:
                 self._watch(connection)

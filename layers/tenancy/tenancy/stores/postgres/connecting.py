@@ -15,8 +15,8 @@ from tenancy.rules.durations import (
 logger: Final = Logger()
 
 
-def connect(url: str, secret: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Connect to *url*, the text of *secret*.
+def connect(url: str, secret: str, seconds: int | None = None) -> psycopg.Connection[tuple[Any, ...]]:
+    """Connect to *url*, the text of *secret*, within *seconds* for each address of its host.
 
     Raises:
         OperationalError: there is no connection.
@@ -27,7 +27,7 @@ def connect(url: str, secret: str) -> psycopg.Connection[tuple[Any, ...]]:
             url,
             autocommit=True,
             prepare_threshold=None,
-            connect_timeout=POSTGRES_CONNECT_TIMEOUT_SECONDS,
+            connect_timeout=seconds or POSTGRES_CONNECT_TIMEOUT_SECONDS,
             tcp_user_timeout=POSTGRES_SILENCE_LIMIT_MS,
             keepalives_idle=POSTGRES_KEEPALIVE_SECONDS,
         )

@@ -16,11 +16,13 @@ from typing import Final
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.durations import (
+    REPLICA_CONNECT_SECONDS,
     REPLICA_LAG_LIMIT,
+    REPLICA_LONGEST_PAUSE_SECONDS,
     REPLICA_PAUSE_SECONDS,
     REPLICA_STATE_SECONDS,
     REPLICA_STATEMENT_SECONDS,
@@ -53,6 +55,7 @@ FIND_POSITION: Final = """
 FIND_FLUSHED_POSITION: Final = """
     SELECT CASE WHEN to_regproc('aurora_replica_status') IS NULL THEN pg_current_wal_flush_lsn() - '0/0'::pg_lsn END
 """
+OF_THE_PRIMARY: Final = ("hostaddr", "target_session_attrs")  # parts of a URL that would lead to the primary or fail
 CONFLICTS_WITH_RECOVERY: Final = frozenset({"40001", "40P01"})  # another try may succeed at once
 
 
@@ -94,20 +97,24 @@ class Replica:
         self._find_secret = find_secret
         self._address = address
         self._primary = primary
-        self._database = Database(self._find_url, watch=self._watch, prepare=self._require_ready)
+        self._database = Database(
+            self._find_url, connect_seconds=REPLICA_CONNECT_SECONDS, watch=self._watch, prepare=self._require_ready
+        )
         self._limit = _TimeLimit()
         self._has_tried_to_connect = False
         self._prepared: Connection | None = None
         self._is_on_aurora = False
         self._marks: Sequence[WriteMark | None] = ()
         self._paused_until = 0.0
-        self._sampled = 0, float("-inf")  # a position of the primary, and its time
+        self._pause_seconds = REPLICA_PAUSE_SECONDS  # the next one
+        self._sampled = 0, float("-inf"), float("-inf")  # a position of the primary, and its time by both clocks
 
     def read[Found](self, use: Callable[[Database], Found], marks: Sequence[WriteMark | None]) -> Found:
         """Return the result of *use*, which gets the replica and only reads.
 
         The replica has all writes that are older than `REPLICA_LAG_LIMIT`, and those of *marks*. If it was unreachable
-        or too slow, it is not asked again for `REPLICA_PAUSE_SECONDS`.
+        or too slow, it is not asked again for `REPLICA_PAUSE_SECONDS`. While it is unreachable, each pause is twice as
+        long as the one before, up to `REPLICA_LONGEST_PAUSE_SECONDS`.
 
         Raises:
             ReplicaError: the replica cannot answer. *use* may have run in part.
@@ -118,39 +125,45 @@ class Replica:
         self._marks = marks
         self._has_tried_to_connect = False
         try:
-            return use(self._database)
+            found = use(self._database)
         except MovedError as error:
             raise ReplicaError(ReplicaFault.ELSEWHERE) from error
         except UnavailableError as error:
             cause = error.__cause__
             if not isinstance(cause, psycopg.Error):
                 raise
-            if cause.sqlstate not in CONFLICTS_WITH_RECOVERY:
-                self._pause()
-            raise ReplicaError(_fault_of(cause)) from error
-        except (UnboundRoleError, psycopg.ProgrammingError, psycopg.InternalError) as error:
-            # A replica that has not replayed a migration lacks a table or a right of it.
-            self._pause()
-            raise ReplicaError(ReplicaFault.UNREACHABLE) from error
+            if cause.sqlstate in CONFLICTS_WITH_RECOVERY:
+                raise ReplicaError(ReplicaFault.CANCELLED) from error
+            is_slow = isinstance(cause, psycopg.errors.QueryCanceled)
+            raise self._failed(ReplicaFault.CANCELLED if is_slow else ReplicaFault.UNREACHABLE) from error
+        except (UnboundRoleError, psycopg.Error) as error:
+            # A replica that has not replayed a migration lacks a table, a column, a right or a value of it.
+            raise self._failed(ReplicaFault.UNREACHABLE) from error
         finally:
             self._limit.end()
+        self._pause_seconds = REPLICA_PAUSE_SECONDS
+        return found
 
     def close(self) -> None:
         """Close the connection if it is open."""
         self._database.close()
 
-    def _pause(self) -> None:
-        self._paused_until = time.monotonic() + REPLICA_PAUSE_SECONDS
+    def _failed(self, fault: ReplicaFault) -> ReplicaError:
+        """Return the error of a failed read, after which the replica is not asked for a while."""
+        self._paused_until = time.monotonic() + self._pause_seconds
+        if fault == ReplicaFault.UNREACHABLE:
+            self._pause_seconds = min(2 * self._pause_seconds, REPLICA_LONGEST_PAUSE_SECONDS)
+        return ReplicaError(fault)
 
     def _find_url(self) -> str:
         """Return the URL of a connection that is about to open: one for a transaction, as each try takes seconds."""
         if self._has_tried_to_connect:
-            self._pause()
-            raise ReplicaError(ReplicaFault.UNREACHABLE)
+            raise self._failed(ReplicaFault.UNREACHABLE)
         self._has_tried_to_connect = True
-        host, port = self._address
         try:
-            return make_conninfo(parse_databases(self._find_secret())[CATALOGUE], host=host, port=port)
+            parts = conninfo_to_dict(parse_databases(self._find_secret())[CATALOGUE])
+            parts["host"], parts["port"] = self._address
+            return make_conninfo("", **{name: value for name, value in parts.items() if name not in OF_THE_PRIMARY})
         except (AwsCallError, DatabaseListError, UnavailableError, psycopg.ProgrammingError):
             # The text of the last one has the password.
             raise ReplicaError(ReplicaFault.UNREACHABLE) from None
@@ -195,19 +208,25 @@ class Replica:
         """Tell whether the replica has all that the primary had a short time before.
 
         While nothing is committed, the last replayed commit becomes old on a replica that is not behind. Then the
-        primary is asked for its position, at most once in `REPLICA_LAG_LIMIT`.
+        primary is asked for its position, at most once in `REPLICA_LAG_LIMIT`. The monotonic clock may stand still
+        while Lambda suspends the process, and the other clock may be set.
+
+        Raises:
+            UnavailableError: the primary is unreachable. It has no cause, so that the primary is not asked again.
         """
         if state.position is None:
             return False
-        now, (_, sampled_at) = time.monotonic(), self._sampled
-        if now > sampled_at + REPLICA_LAG_LIMIT.total_seconds():
+        _, *sampled_at = self._sampled
+        now = time.monotonic(), time.time()
+        limit = REPLICA_LAG_LIMIT.total_seconds()
+        if not all(0 <= each - before <= limit for each, before in zip(now, sampled_at, strict=True)):
             try:
                 position = self._primary.catalogue.look_up(_find_flushed_position)
             except UnavailableError:
-                return False
+                raise UnavailableError("The database is unreachable.") from None
             if position is None:
                 return False
-            self._sampled = position, now
+            self._sampled = position, *now
         return state.position >= self._sampled[0]
 
 
@@ -243,8 +262,3 @@ class _TimeLimit:
 def _cut(connected: socket.socket) -> None:
     with suppress(OSError):
         connected.shutdown(socket.SHUT_RDWR)
-
-
-def _fault_of(error: psycopg.Error) -> ReplicaFault:
-    is_canceled = isinstance(error, psycopg.errors.QueryCanceled) or error.sqlstate in CONFLICTS_WITH_RECOVERY
-    return ReplicaFault.CANCELLED if is_canceled else ReplicaFault.UNREACHABLE
