@@ -36,7 +36,7 @@ READ_AFTER_PARAMETER: Final = {
     "name": READ_AFTER,
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "description": "Those of the answers to writes, which the read has to show, with commas."},
+    "schema": {"type": "string", "description": "Those of the writes that the read has to show, with commas."},
 }
 IF_NONE_MATCH: Final = {
     "name": "if-none-match",

@@ -174,7 +174,7 @@ def test_stopped_replica_is_replaced_by_the_primary(
 
     assert [each.status for each in answers] == [200, 200]
     lines = logged()
-    assert [line["cause"] for line in lines if "ReplicaFallbacks" in line] == ["unreachable", "unreachable"]
+    assert [line["fault"] for line in lines if "ReplicaFallbacks" in line] == ["unreachable", "unreachable"]
     assert [line["read_from"] for line in lines if "read_from" in line] == ["primary", "primary"]
 
 

@@ -188,6 +188,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "PrivacyJobsAlarm": counted("Errors", 1),
         "PrivacyJobsStoppedAlarm": stopped(every=1, after=15, tolerated=10),
         "RecordsNotWrittenAlarm": given_back("RecordsNotWritten", every=3, lasts=15),
+        "ReplicaFallbacksAlarm": given_back("ReplicaFallbacks", every=7, lasts=30),
         "RejectedCallsAgeAlarm": age_in_drained_queue(),
         "RollUpAlarm": counted("Errors", 1),
         "RollUpStoppedAlarm": stopped(every=60, after=120, tolerated=70),

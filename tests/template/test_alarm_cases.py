@@ -40,7 +40,7 @@ def resolver(stack: str) -> Callable[[Any], str]:
         match value:
             case str(text):
                 return text
-            case {"Ref": "AWS::StackName"}:
+            case {"Ref": "AWS::StackName" | "Stack"}:  # the latter in the nested stack, which gets the name
                 return stack
             case {"Ref": str(name)}:
                 return f"{stack}-{name}"

@@ -37,7 +37,7 @@ NOT_WATCHED = {
     "EventsStored": "EventsAgeAlarm and EventsBacklogAlarm show that events are not stored.",
     "GatesClosedAgain": "The roll-up has placed the tombstones again.",
     "LogInsRefused": "Wrong passwords are normal, and the lock stops an attack. The usual number differs by platform.",
-    "ReplicaFallbacks": "The primary answers the read, and the client sees no difference.",
+    "ReplicaReadsCancelled": "The read is slow, or is in the way of the replay. The primary answers it.",
     "RequestsNotKept": "Redis is unreachable, which AdmissionDegraded shows. The next sweep persists the counts.",
     "RequestsRefused": "Limits and permissions do their work. TenantMismatchAlarm watches possible attacks.",
     "SegmentCallsRejected": "The sender has to be fixed. Samples are among its dead letters.",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -251,9 +252,39 @@ def test_stack_stays_below_cloudformations_limit(gradual: bool) -> None:  # noqa
     assert len(transformed(gradual=gradual)) <= maximum
 
 
+def test_permissions_of_each_alias_fit_into_its_policy() -> None:
+    """Lambda's quota for the policy of a function or alias is 20 KB. SAM makes a statement for each route."""
+    sizes = Counter[str]()
+    for name, permission in transformed_of("AWS::Lambda::Permission").items():
+        alias = str(next(iter(permission["Properties"]["FunctionName"].values())))
+        sizes[alias] += len(statement_of(name, alias, permission["Properties"]))
+
+    assert {alias: size for alias, size in sizes.items() if size > 0.9 * 20 * 1024} == {}
+    assert max(sizes.values()) > 10_000  # the estimate has the statements
+
+
+def statement_of(name: str, alias: str, permission: dict[str, Any]) -> str:
+    """Return the statement of a policy with names of usual lengths."""
+    stack, made, place = "tenancy-production", 12 * "X", f"{REGION}:{12 * '0'}"
+    source = re.sub(
+        r".*\$\{__Stage__\}", f"arn:aws:execute-api:{place}:{10 * 'x'}/*", json.dumps(permission.get("SourceArn"))
+    )
+    statement = {
+        "Sid": f"{stack}-{name}-{made}",
+        "Effect": "Allow",
+        "Principal": {"Service": permission["Principal"]},
+        "Action": permission["Action"],
+        "Resource": f"arn:aws:lambda:{place}:function:{stack}-{alias.removesuffix('Aliaslive')}-{made}:live",
+        "Condition": {"ArnLike": {"AWS:SourceArn": source.partition('"')[0]}},
+    }
+    return json.dumps(statement, separators=(",", ":"))
+
+
 def test_nested_alarms_get_the_names_of_functions() -> None:
     given = RESOURCES["FunctionAlarms"]["Properties"]["Parameters"]
 
-    assert {name: value["Ref"] for name, value in given.items()} == {name: name for name in given}
-    assert {name for name in given if name in FUNCTIONS} == set(given) - {"AlarmTopicArn"}
+    assert {name: value["Ref"] for name, value in given.items()} == {name: name for name in given} | {
+        "Stack": "AWS::StackName"
+    }
+    assert {name for name in given if name in FUNCTIONS} == set(given) - {"AlarmTopicArn", "ReplicaAddress", "Stack"}
     assert properties_of("AWS::CloudFormation::Stack")["FunctionAlarms"]["TemplateURL"] == "stacks/function_alarms.yaml"

@@ -56,7 +56,13 @@ STACK_CHOICES: Mapping[str, list[Mapping[str, str]]] = {
     ],
     "postgres": [{"HighAvailability": "true"}, {"HighAvailability": "false"}],
     "cache": [{}],
-    "function_alarms": [{"AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms"}, {"AlarmTopicArn": ""}],
+    "function_alarms": [
+        {
+            "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
+            "ReplicaAddress": "replica.acme.example:5432",
+        },
+        {"AlarmTopicArn": "", "ReplicaAddress": ""},
+    ],
     "secrets": [{"KeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}, {"KeyId": ""}],
 }
 

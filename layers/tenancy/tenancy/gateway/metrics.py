@@ -48,6 +48,7 @@ TOMBSTONES_RESTORED: Final = "GatesClosedAgain"
 COUNTER_DRIFT: Final = "CounterDrift"
 STATISTICS_DRIFT: Final = "StatisticsDrift"
 REPLICA_FALLBACKS: Final = "ReplicaFallbacks"
+REPLICA_READS_CANCELLED: Final = "ReplicaReadsCancelled"
 COUNTERS_NOT_SETTLED: Final = "CountersNotSettled"
 MAX_METRIC_VALUES: Final = 100  # of one metric in a line
 COUNT: Final = "Count"

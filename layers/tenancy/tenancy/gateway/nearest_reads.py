@@ -7,13 +7,14 @@ docs/decisions/0086-read-replicas.md.
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
 from tenancy.gateway.http import READ_AFTER, Request, Response
-from tenancy.gateway.metrics import REPLICA_FALLBACKS, count
+from tenancy.gateway.metrics import REPLICA_FALLBACKS, REPLICA_READS_CANCELLED, count
 from tenancy.gateway.resolver import caller_of, request_of
 from tenancy.gateway.serve import log_fault
 from tenancy.rules.replica_reads import ReplicaFault
@@ -27,6 +28,14 @@ if TYPE_CHECKING:  # a stack without a replica loads neither
 
 NEAREST: Final = "nearest"
 READ_FROM: Final = "read_from"  # of the log line of a request
+# An alarm watches the first metric. It has no dimension of the fault, so that it watches all faults together.
+METRICS: Final = MappingProxyType(
+    {
+        ReplicaFault.UNREACHABLE: REPLICA_FALLBACKS,
+        ReplicaFault.LAG: REPLICA_FALLBACKS,
+        ReplicaFault.CANCELLED: REPLICA_READS_CANCELLED,
+    }
+)
 UNCHANGED: Final = frozenset({"GET", "HEAD"})
 
 
@@ -70,8 +79,8 @@ class NearestReads:
         marks = self._tokens.find_marks(request.header_values.get(READ_AFTER.lower(), ()), organization_id)
         done = read_nearest(self._primary, self._replica, organization_id, use, marks)
         request.logged[READ_FROM] = "replica" if done.fault is None else "primary"
-        if done.fault not in {None, ReplicaFault.AWAITED, ReplicaFault.ELSEWHERE}:
-            count(REPLICA_FALLBACKS, cause=str(done.fault))
+        if done.fault is not None and (metric := METRICS.get(done.fault)):
+            count(metric, {"fault": str(done.fault)})
         return done.found
 
     def add_token(self, request: Request, caller: Caller, response: Response) -> None:

@@ -106,6 +106,7 @@ class Replica:
         self._is_on_aurora = False
         self._marks: Sequence[WriteMark | None] = ()
         self._paused_until = 0.0
+        self._pause_fault = ReplicaFault.UNREACHABLE
         self._pause_seconds = REPLICA_PAUSE_SECONDS  # the next one
         self._sampled = 0, float("-inf"), float("-inf")  # a position of the primary, and its time by both clocks
 
@@ -121,7 +122,7 @@ class Replica:
             UnavailableError: another store than the replica is unreachable.
         """
         if time.monotonic() < self._paused_until:
-            raise ReplicaError(ReplicaFault.UNREACHABLE)
+            raise ReplicaError(self._pause_fault)
         self._marks = marks
         self._has_tried_to_connect = False
         try:
@@ -150,7 +151,7 @@ class Replica:
 
     def _failed(self, fault: ReplicaFault) -> ReplicaError:
         """Return the error of a failed read, after which the replica is not asked for a while."""
-        self._paused_until = time.monotonic() + self._pause_seconds
+        self._paused_until, self._pause_fault = time.monotonic() + self._pause_seconds, fault
         if fault == ReplicaFault.UNREACHABLE:
             self._pause_seconds = min(2 * self._pause_seconds, REPLICA_LONGEST_PAUSE_SECONDS)
         return ReplicaError(fault)
