@@ -72,7 +72,7 @@ def complete_releases(functions: Sequence[FunctionVersions]) -> set[datetime]:
 def list_functions(cloudformation: Any, aws_lambda: Any, stack: str) -> Iterator[FunctionVersions]:  # noqa: ANN401 - boto3's clients
     """Yield each function of *stack*."""
     for logical_id, name in list_resources(cloudformation, stack, "AWS::Lambda::Function").items():
-        yield _read(aws_lambda, logical_id, name)
+        yield read_versions(aws_lambda, logical_id, name)
 
 
 def list_resources(cloudformation: Any, stack: str, kind: str) -> dict[str, str]:  # noqa: ANN401 - boto3's client
@@ -86,10 +86,12 @@ def list_resources(cloudformation: Any, stack: str, kind: str) -> dict[str, str]
     }
 
 
-def _read(aws_lambda: Any, logical_id: str, name: str) -> FunctionVersions:  # noqa: ANN401 - boto3's client
+def read_versions(aws_lambda: Any, logical_id: str, name: str) -> FunctionVersions:  # noqa: ANN401 - boto3's client
+    """Return the published versions of the function *name*."""
     pages = aws_lambda.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     configurations = [each for page in pages for each in page["Versions"]]
-    aliases = aws_lambda.list_aliases(FunctionName=name)["Aliases"]
+    alias_pages = aws_lambda.get_paginator("list_aliases").paginate(FunctionName=name)
+    aliases = [each for page in alias_pages for each in page["Aliases"]]
     weighted = [
         number for each in aliases for number in each.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
     ]

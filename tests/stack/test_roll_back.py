@@ -71,6 +71,17 @@ def test_ingest_moves_first_and_load_last(deployed: dict[str, str], capsys: pyte
     assert moved(capsys.readouterr().out, deployed) == ["Ingest", "Usage", "Load"]
 
 
+def test_shift_that_was_stopped_half_way_ends(deployed: dict[str, str]) -> None:
+    functions, name = boto3.client("lambda"), deployed["Usage"]
+    weights: Any = {"AdditionalVersionWeights": {"3": 0.1}}
+    functions.update_alias(FunctionName=name, Name="live", FunctionVersion="2", RoutingConfig=weights)
+
+    run("--before", FAULTY)
+
+    alias = functions.get_alias(FunctionName=name, Name="live")
+    assert (alias["FunctionVersion"], alias.get("RoutingConfig", {}).get("AdditionalVersionWeights")) == ("2", {})
+
+
 def test_functions_of_the_deploy_alone_stay(deployed: dict[str, str]) -> None:
     run("--before", FAULTY)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
-from scripts.deploy import old_versions
+from scripts.deploy import old_versions, versions
 from tests.given import REGION, AwsAccount
 
 STACK = "acme-production"
@@ -91,6 +92,29 @@ def test_version_of_an_alias_stays(function: str) -> None:
 
     assert sorted(versions_of(function)) == ["$LATEST", "2", "7"]
     assert layer_versions(f"{STACK}-tenancy") == 2
+
+
+def test_version_with_a_weight_stays(function: str) -> None:
+    """CodeDeploy shifts requests to it, or another deploy was stopped meanwhile."""
+    routing: Any = {"AdditionalVersionWeights": {"2": 0.1}}
+    boto3.client("lambda").update_alias(FunctionName=function, Name="live", RoutingConfig=routing)
+
+    old_versions.delete_old_versions(STACK, REGION, keep=1)
+
+    assert sorted(versions_of(function)) == ["$LATEST", "2", "7"]
+
+
+def test_versions_of_all_pages_of_aliases_are_used() -> None:
+    aws_lambda = boto3.client("lambda", region_name=REGION)
+    pages = ({"Aliases": [{"FunctionVersion": "1"}], "NextMarker": "next"}, {"Aliases": [{"FunctionVersion": "2"}]})
+    with Stubber(aws_lambda) as stubber:
+        stubber.add_response("list_versions_by_function", {"Versions": []})
+        for page in pages:
+            stubber.add_response("list_aliases", page)
+
+        found = versions.read_versions(aws_lambda, "Usage", "acme-production-Usage")
+
+    assert found.used == {1, 2}
 
 
 def test_release_before_stays_after_many_failed_deploys(function: str) -> None:
