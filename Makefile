@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The environment is made anew when its interpreter is gone.
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)
 
-.PHONY: broken help up down demo test prove test-clickhouse test-sam test-upgrade drill lint audit sbom openapi bench build deploy
+.PHONY: broken help up down demo test test-exhaustive prove test-clickhouse test-sam test-upgrade drill lint audit sbom openapi bench build deploy
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
@@ -28,7 +28,10 @@ demo: up  ## Run the main job on it: two organizations, their events, usage and 
 	@$(RUN) scripts.demo
 
 test: up  ## Run the tests, some of them on the deployed stack
-	@$(RUN) pytest --numprocesses 4 --no-loadscope-reorder
+	@$(RUN) pytest --numprocesses 4 --no-loadscope-reorder -m 'not exhaustive'
+
+test-exhaustive: up  ## Run the tests that repeat a flow at each step, input, page or figure
+	@$(RUN) pytest --numprocesses 4 --no-loadscope-reorder -m exhaustive
 
 prove: .venv/.synced  ## Prove the isolation of organizations: run its tests, then disable each safeguard and see them fail
 	@$(RUN) scripts.prove

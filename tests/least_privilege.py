@@ -1,7 +1,8 @@
 """Compare the permissions of the functions with the calls of a whole run of the tests.
 
-A run of `pytest` without arguments, as in `make test`, fails if a function made a call that its role does not allow, or
-if its role allows a call that no test needs. A run of single files records too, and compares nothing.
+A run of all tests, or of all but the exhaustive ones as in `make test`, fails if a function made a call that its role
+does not allow, or if its role allows a call that no test needs. A run of the exhaustive tests fails for the first
+reason only. A run of single files records too, and compares nothing.
 """
 
 import json
@@ -18,7 +19,7 @@ from scripts.stack.bridge.permissions import CALLS_PATH
 from scripts.stack.deployment import function_ids, function_variables
 from tests.given import ROOT
 from tests.recorded_calls import CALLS, Call, caller_of, record_calls
-from tests.template.granted import compare, granted, polled
+from tests.template.granted import compare, granted, list_lacking, polled
 
 STACK_FILE = ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json"
 SECONDS = 30
@@ -30,6 +31,8 @@ MAILED_LINK = (
     "A link in a mail has the permissions of the role that signed it. tests/use_cases/test_export.py follows it."
 )
 REGISTERED_LATER = "The request writes the entry. The sweep writes it if S3 was unreachable then."
+# The selections by which `make test` and `make test-exhaustive` run all tests together.
+WITHOUT_EXHAUSTIVE, EXHAUSTIVE = "not exhaustive", "exhaustive"
 # Permissions that no test of a function needs, and why they stay.
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -73,7 +76,7 @@ class LeastPrivilege:
         elif self._is_whole_run() and exitstatus == pytest.ExitCode.OK:
             if self._has_stack:
                 CALLS.update(deployed_calls())
-            self._lines = compare(granted(), CALLS, {**REASONS, **dict.fromkeys(polled(), POLLS)}, SOMETIMES)
+            self._lines = self._compare()
             if self._lines:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -83,12 +86,18 @@ class LeastPrivilege:
             for line in self._lines:
                 terminalreporter.write_line(line)
 
+    def _compare(self) -> list[str]:
+        if self._config.option.markexpr == EXHAUSTIVE:
+            return list_lacking(granted(), CALLS)
+        return compare(granted(), CALLS, {**REASONS, **dict.fromkeys(polled(), POLLS)}, SOMETIMES)
+
     def _is_whole_run(self) -> bool:
         options = self._config.option
-        selections = ("keyword", "markexpr", "deselect", "collectonly", "lf", "stepwise", "maxfail")
+        selections = ("keyword", "deselect", "collectonly", "lf", "stepwise", "maxfail")
         return (
             not self._is_worker
             and self._config.args_source is pytest.Config.ArgsSource.TESTPATHS
+            and options.markexpr in {"", WITHOUT_EXHAUSTIVE, EXHAUSTIVE}
             and not any(getattr(options, name, None) for name in selections)
         )
 

@@ -81,6 +81,7 @@ def test_every_route_has_worst_inputs() -> None:
     assert set(TAKEN) == {route.name for route in ROUTES}
 
 
+@pytest.mark.exhaustive
 def test_no_input_of_a_permitted_caller_is_expensive(meter: CostMeter, subtests: pytest.Subtests) -> None:
     measured: set[str] = set()
     for route in ROUTES:
@@ -93,6 +94,7 @@ def test_no_input_of_a_permitted_caller_is_expensive(meter: CostMeter, subtests:
         measured.update(() if taken.is_alias else (*taken.query, *request.parameters))
 
 
+@pytest.mark.exhaustive
 def test_no_header_is_expensive(meter: CostMeter, subtests: pytest.Subtests) -> None:
     for function, route in FIRST_OF_FUNCTION.items():
         _, _, request = meter.permitted(route)
@@ -100,6 +102,7 @@ def test_no_header_is_expensive(meter: CostMeter, subtests: pytest.Subtests) -> 
             assert expensive(meter, worst_headers(request), plain_heads(meter, request)) == {}
 
 
+@pytest.mark.exhaustive
 def test_no_credential_is_expensive(meter: CostMeter, subtests: pytest.Subtests) -> None:
     for name in ("GET /usage", "POST /batch", "POST /track"):
         [route] = [route for route in ROUTES if route.name == name]
@@ -108,6 +111,7 @@ def test_no_credential_is_expensive(meter: CostMeter, subtests: pytest.Subtests)
             assert expensive(meter, worst_credentials(request), plain_heads(meter, request)) == {}
 
 
+@pytest.mark.exhaustive
 def test_no_body_without_a_credential_is_expensive(meter: CostMeter, subtests: pytest.Subtests) -> None:
     for route in ROUTES:
         taken = TAKEN[route.name]
@@ -119,6 +123,7 @@ def test_no_body_without_a_credential_is_expensive(meter: CostMeter, subtests: p
             assert expensive(meter, unread_bodies(anonymous, taken), plain_bodies(meter, request, taken)) == {}
 
 
+@pytest.mark.exhaustive
 def test_body_of_a_caller_without_the_right_is_not_read(meter: CostMeter, subtests: pytest.Subtests) -> None:
     for route in [route for route in ROUTES if route.has_authorizer]:
         call, _, _ = meter.permitted(route)

@@ -2,6 +2,8 @@
 
 from itertools import count
 
+import pytest
+
 from tenancy.rules.branding.branding import BrandingChange, ImageSlot
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.client import AwsClient
@@ -14,6 +16,8 @@ from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import crashes
 from tests.given import NOW, OPERATOR, REGION, Databases, provision, tenant_of
 from tests.use_cases.privacy_jobs import store_branding
+
+pytestmark = pytest.mark.exhaustive
 
 CHANGE = BrandingChange(
     texts={"primary_color": "#123456", "sender_address": None}, css_variables={}, image_urls={ImageSlot.LOGO: None}

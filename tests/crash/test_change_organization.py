@@ -6,6 +6,8 @@ The organization has a valid gateway key throughout, and the next attempt comple
 from datetime import timedelta
 from itertools import count
 
+import pytest
+
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import OUTBOX_CLAIM_TIME
 from tenancy.rules.organization import OrganizationStatus
@@ -22,6 +24,8 @@ from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, Databases, new_organization, tenant_of
 from tests.use_cases.admitting import cached_standing
+
+pytestmark = pytest.mark.exhaustive
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

@@ -37,6 +37,8 @@ from tests.handlers.invocations import serving_invocations
 from tests.name_server import NameServer, running_name_server
 from tests.use_cases.erasing import domain_stores
 
+pytestmark = pytest.mark.exhaustive
+
 API = ServedApi(api_id="a1b2c3d4e5", stage="v1", access_mode="BASIC")
 LATER = NOW + DOMAIN_LEASE_TIME  # the lease of a dead task has ended
 

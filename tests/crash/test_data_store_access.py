@@ -12,6 +12,8 @@ from tests.crash.crashes import crashes
 from tests.given import AwsAccount
 from tests.new_cluster import NewCluster, make_secrets, open_secrets, running_cluster, trusted_roots
 
+pytestmark = pytest.mark.exhaustive
+
 PREFIX = "tenancy/crash"
 LEAST_CRASHES = 20  # statements and secrets
 

@@ -20,6 +20,8 @@ from tests.use_cases.dead_letters import NOW, OBJECTS, bodies, drain, frame, let
 from tests.use_cases.privacy_jobs import run_jobs, unlimited_time
 from tests.use_cases.storing import count as count_events
 
+pytestmark = pytest.mark.exhaustive
+
 LETTERS = 2
 STORED, REDRIVEN = (True, False, False, False), (True, True, False, False)
 EXPIRE_LETTERS = "UPDATE dead_letters SET expires_at = %s WHERE organization_id = %s"

@@ -29,6 +29,8 @@ from tests.use_cases.erasing import PURGE, Platform, column_of, executions_of
 from tests.use_cases.storing import count as count_events
 from tests.use_cases.storing import put
 
+pytestmark = pytest.mark.exhaustive
+
 __all__ = ["mails", "platform", "signer"]  # fixtures of the use cases' tests
 
 MINUTE = timedelta(minutes=1)

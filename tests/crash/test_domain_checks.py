@@ -21,6 +21,8 @@ from tests.handlers.functions import running
 from tests.handlers.invocations import serving_invocations
 from tests.name_server import running_name_server
 
+pytestmark = pytest.mark.exhaustive
+
 MISSED_AT = NOW + DOMAIN_CHECK_INTERVAL
 COUNT_EFFECTS = """
     SELECT (SELECT count(*) FROM email_domains WHERE organization_id = %(id)s AND missing_since IS NOT NULL),

@@ -22,6 +22,8 @@ from tests.given import NOW, OPERATOR, Databases, new_organization
 from tests.use_cases.privacy_jobs import EXPORTS, ask_export, objects, rows_in, run_jobs
 from tests.use_cases.storing import put
 
+pytestmark = pytest.mark.exhaustive
+
 EVENTS = 3
 LATER = NOW + PRIVACY_JOB_CLAIM_TIME
 SECTIONS = ("users", "daily_statistics", "events")  # one of each kind of position

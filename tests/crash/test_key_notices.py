@@ -3,6 +3,8 @@
 from datetime import timedelta
 from itertools import count
 
+import pytest
+
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
@@ -12,6 +14,8 @@ from tenancy.use_cases.schedule.persist_last_uses import persist_last_uses
 from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization, tenant_of
+
+pytestmark = pytest.mark.exhaustive
 
 AGE = timedelta(days=90)
 COUNT_NOTICES = """

@@ -34,6 +34,8 @@ from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization, tenant_of
 from tests.registers import read_register
 
+pytestmark = pytest.mark.exhaustive
+
 WANTED = WantedKey(kind=KeyKind.SECRET, name="Billing", app_id=None, scopes=None, expires_at=None)
 COUNT_ACTIONS = "SELECT count(*) FROM audit_log WHERE organization_id = %s AND action = %s"
 LIST_KEYS = "SELECT id, revoked_at IS NOT NULL, replaced_by FROM api_keys WHERE organization_id = %s ORDER BY id"

@@ -21,6 +21,8 @@ from tests.crash.crashes import crashes
 from tests.given import CHEAP_HASHER, NOW, OPERATOR, Databases, new_organization
 from tests.use_cases.people import SOURCE, People, mailed_tokens
 
+pytestmark = pytest.mark.exhaustive
+
 SECOND = timedelta(seconds=1)
 NEW_PASSWORD = "seventeen purple bicycles"
 LATER = NOW + 2 * OUTBOX_CLAIM_TIME

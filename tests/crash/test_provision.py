@@ -19,6 +19,8 @@ from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization
 
+pytestmark = pytest.mark.exhaustive
+
 SECOND = timedelta(seconds=1)
 NOTHING, WHOLE = (0, 0, 0, 0), (1, 1, 2, 1)
 

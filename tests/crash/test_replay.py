@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
 from tenancy.rules.erasures import ErasureJob
 from tenancy.rules.register import RegisteredChanges, ended_keys, erased_organization, erased_subject
@@ -21,6 +23,8 @@ from tests.use_cases.restoring import run_replay
 from tests.use_cases.storing import count as count_events
 from tests.use_cases.storing import store
 from tests.use_cases.test_erasures import statistics, usage
+
+pytestmark = pytest.mark.exhaustive
 
 __all__ = ["platform", "signer"]  # fixtures of the use cases' tests
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from itertools import count
 
+import pytest
+
 from tenancy.rules.durations import ROLL_UP_LEASE_TIME
 from tenancy.rules.tiers import Tier
 from tenancy.stores.redis.client import Redis
@@ -16,6 +18,8 @@ from tests.crash.crashes import crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization
 from tests.use_cases.storing import count as count_events
 from tests.use_cases.storing import put
+
+pytestmark = pytest.mark.exhaustive
 
 EVENTS, HELD = 5, 3
 SUM_EVENTS = "SELECT sum(events_count) FROM tenant_usage WHERE organization_id = %s"

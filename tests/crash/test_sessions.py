@@ -26,6 +26,8 @@ from tests.use_cases.session_requests import (
     session_of,
 )
 
+pytestmark = pytest.mark.exhaustive
+
 LIVE_SESSIONS = "SELECT count(*) FROM sessions WHERE organization_id = %s AND ended_at IS NULL"
 TOKENS_OF = "SELECT count(*), count(used_at) FROM refresh_tokens WHERE organization_id = %s"
 ACTIONS = "SELECT action FROM audit_log WHERE organization_id = %s AND action LIKE %s"

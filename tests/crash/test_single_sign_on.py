@@ -34,6 +34,8 @@ from tests.saml_provider import SigningKey, as_bytes, signed_answer
 from tests.use_cases.session_requests import sign
 from tests.use_cases.sso_connections import connect
 
+pytestmark = pytest.mark.exhaustive
+
 LIVE_SESSIONS = "SELECT count(*) FROM sessions WHERE organization_id = %s AND ended_at IS NULL"
 USED_CODES = "SELECT count(*) FROM sso_log_ins WHERE organization_id = %s AND code_used_at IS NOT NULL"
 CONNECTIONS = "SELECT count(*) FROM sso_connections WHERE organization_id = %s"

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from itertools import count
 
+import pytest
+
 from tenancy.rules.durations import SWEEP_LEASE_TIME
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
@@ -11,6 +13,8 @@ from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization
+
+pytestmark = pytest.mark.exhaustive
 
 HOUR = timedelta(hours=1)
 

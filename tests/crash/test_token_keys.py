@@ -12,6 +12,8 @@ from tests.crash.crashes import crashes
 from tests.given import AwsAccount
 from tests.use_cases.token_keys import new_secrets, private_ids, public_ids, stored
 
+pytestmark = pytest.mark.exhaustive
+
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DUE = NOW + TOKEN_KEY_PERIOD
 

@@ -35,6 +35,7 @@ def test_sessions_begin_end_and_come_back(run_console: RunConsole, acme: Organiz
     run_console("sessions", acme=acme, globex=globex)
 
 
+@pytest.mark.exhaustive
 def test_failures_have_a_title_and_a_way_on(run_console: RunConsole, acme: Organization, globex: Organization) -> None:
     run_console("failures", acme=acme, globex=globex)
 
@@ -53,6 +54,7 @@ def test_organization_is_read_changed_and_deleted(run_console: RunConsole, acme:
     run_console("organization", acme=acme)
 
 
+@pytest.mark.exhaustive
 def test_each_page_is_light_and_sound_for_each_role(run_console: RunConsole, globex: Organization) -> None:
     entries = re.findall(
         r'\{ name: "([\w-]+)", title: "([\w-]+)".* needs: (?:"([\w:]+)"|null) \}', (WEB / "pages.js").read_text()
@@ -64,14 +66,17 @@ def test_each_page_is_light_and_sound_for_each_role(run_console: RunConsole, glo
     run_console("every_page", globex=globex, more={"pages": pages, "roles": roles})
 
 
+@pytest.mark.exhaustive
 def test_flows_of_data_work_by_keyboard_alone(run_console: RunConsole, globex: Organization) -> None:
     run_console("keyboard", globex=globex)
 
 
+@pytest.mark.exhaustive
 def test_flows_of_people_work_by_keyboard_alone(run_console: RunConsole, globex: Organization) -> None:
     run_console("keyboard_people", globex=globex)
 
 
+@pytest.mark.exhaustive
 def test_settings_of_browsers_are_followed(run_console: RunConsole, acme: Organization) -> None:
     run_console("browsers", acme=acme)
 
@@ -98,10 +103,12 @@ def test_figures_of_the_demo_are_shown(run_console: RunConsole, capsys: pytest.C
     run_console("demo", more={"organizations": organizations})
 
 
+@pytest.mark.exhaustive
 def test_focus_and_announcements_reach_their_readers(run_console: RunConsole, acme: Organization) -> None:
     run_console("focus", acme=acme)
 
 
+@pytest.mark.exhaustive
 def test_five_tabs_stay_within_the_limit_of_a_minute(run_console: RunConsole, acme: Organization) -> None:
     run_console("polling", acme=acme, more={"limit": QUOTAS[Tier.STARTER].api_requests_per_minute})
 
@@ -110,5 +117,6 @@ def test_audit_shows_older_entries_and_finds_linked_ones(run_console: RunConsole
     run_console("audit", globex=globex)
 
 
+@pytest.mark.exhaustive
 def test_figures_are_those_of_the_locale(run_console: RunConsole, acme: Organization) -> None:
     run_console("figures", acme=acme)

@@ -90,6 +90,7 @@ def test_domains_sign_on_and_audit_log_are_managed(
     run_console("administration", acme=acme, globex=globex, more={"domains": domains, "metadata": metadata})
 
 
+@pytest.mark.exhaustive
 def test_settings_work_by_keyboard_alone(run_console: RunConsole, stack: Stack, api: Api, acme: Organization) -> None:
     allow(stack, api, acme, white_label=True, sso=True)
 

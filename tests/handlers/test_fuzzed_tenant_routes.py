@@ -12,6 +12,7 @@ from tests.handlers.local_api import LocalApi, StartedFunctions
 EXAMPLES = 5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("secrets")
 def test_fuzzed_requests_get_documented_answers(
     start: Start, databases: Databases, targets: OutboxTargets, subtests: pytest.Subtests

@@ -28,6 +28,7 @@ INSERT_MOVED = """
 COMMIT_SECONDS = 2.0
 
 
+@pytest.mark.exhaustive
 def test_kill_at_each_step_loses_and_doubles_nothing(deployment: Deployment, signer: Signer) -> None:
     acme = Organization.provision(deployment[MAIN])
     traffic = Traffic(deployment=deployment, organizations=[acme])
@@ -48,6 +49,7 @@ def test_kill_at_each_step_loses_and_doubles_nothing(deployment: Deployment, sig
     require_model(deployment, acme, target, signer)
 
 
+@pytest.mark.exhaustive
 def test_kill_before_a_call_loses_and_doubles_nothing(deployment: Deployment, signer: Signer) -> None:
     acme = Organization.provision(deployment[MAIN])
     traffic = Traffic(deployment=deployment, organizations=[acme])

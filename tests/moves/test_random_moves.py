@@ -7,6 +7,8 @@ import os
 import random
 from contextlib import suppress
 
+import pytest
+
 from scripts.move.errors import MoveError
 from scripts.move.organization import move_organization
 from scripts.move.steps import MoveStep
@@ -15,6 +17,8 @@ from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.runs import run_killed
 from tests.moves.servers import MAIN, SECOND, THIRD, Deployment
 from tests.moves.traffic import Organization, Traffic, put_home, require_model
+
+pytestmark = pytest.mark.exhaustive
 
 MOVES = "TEST_MOVES"  # how many moves: more take longer
 SEED = "TEST_MOVES_SEED"

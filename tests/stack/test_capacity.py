@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from scripts.capacity.known import ServiceTimes
 from tests.given import ROOT
+
+pytestmark = pytest.mark.exhaustive
 
 LINE = re.compile(r"^  (requests/s|latency, ms|waiting, ms|until stored, ms|saturated, requests/s) +\S+ +\S+ +\S+  \w+")
 

@@ -83,18 +83,23 @@ def compare(
 
     A run may need the permissions *sometimes* or not.
     """
-    refused = sorted(call for call in calls if not any(grant.allows(call) for grant in grants))
     unused = {line for grant in grants for line in grant.unused(calls)}
     return [
-        *(
-            f"The role lacks a permission that was needed: {function}: {action} on {on}"
-            for function, action, on in refused
-        ),
+        *list_lacking(grants, calls),
         *(f"No test needs this permission: {line}" for line in sorted(unused - {*reasons, *sometimes})),
         *(
             f"Delete this reason, because the permission is needed or gone: {line}"
             for line in sorted(set(reasons) - unused)
         ),
+    ]
+
+
+def list_lacking(grants: Collection[Grant], calls: Collection[Call]) -> list[str]:
+    """Return a line for each call without a permission."""
+    return [
+        f"The role lacks a permission that was needed: {function}: {action} on {on}"
+        for function, action, on in sorted(calls)
+        if not any(grant.allows((function, action, on)) for grant in grants)
     ]
 
 

@@ -4,6 +4,7 @@ A whole run of the tests makes it on real ones.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,10 @@ import pytest
 
 from scripts.stack.bridge.permissions import Permission, parse_signed, permissions_of
 from tests.given import ROOT
-from tests.least_privilege import REASONS, SOMETIMES
+from tests.least_privilege import EXHAUSTIVE, REASONS, SOMETIMES, WITHOUT_EXHAUSTIVE
 from tests.members import for_each
 from tests.recorded_calls import Call, caller_of
-from tests.template.granted import Grant, compare, granted, polled
+from tests.template.granted import Grant, compare, granted, list_lacking, polled
 
 READ_SECRETS = Grant(function="usage", actions=("secretsmanager:GetSecretValue",), resources=("a:database", "a:redis"))
 FILES = Grant(function="erase", actions=("s3:DeleteObject", "s3:DeleteObjectVersion"), resources=("s3:Exports/*",))
@@ -115,9 +116,10 @@ def test_permission_without_a_call_is_found(call: Call) -> None:
     ],
 )
 def test_call_without_a_permission_is_found(call: Call) -> None:
-    [line] = compare([READ_SECRETS, FILES], USED | {call}, {})
+    lines = compare([READ_SECRETS, FILES], USED | {call}, {})
 
-    assert line == f"The role lacks a permission that was needed: {call[0]}: {call[1]} on {call[2]}"
+    assert lines == [f"The role lacks a permission that was needed: {call[0]}: {call[1]} on {call[2]}"]
+    assert list_lacking([READ_SECRETS, FILES], {call}) == lines
 
 
 def test_reason_excuses_a_permission_until_a_call_needs_it() -> None:
@@ -191,7 +193,7 @@ def test_calls_are_named_as_in_the_template() -> None:
     )
 
 
-@pytest.mark.parametrize("options", [[], ["-n", "1"]])
+@pytest.mark.parametrize("options", [["-m", WITHOUT_EXHAUSTIVE], ["-n", "1"]])
 def test_whole_run_fails_for_a_permission_that_it_did_not_need(options: list[str], tmp_path: Path) -> None:
     run = run_tests(["-o", f"testpaths={SMALL}", *options], tmp_path)
 
@@ -205,6 +207,13 @@ def test_run_of_some_tests_compares_nothing(options: list[str], tmp_path: Path) 
 
     assert run.returncode == pytest.ExitCode.OK
     assert "permission" not in run.stdout
+
+
+def test_two_targets_run_all_tests_together_and_ci_runs_both() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert re.findall(r"pytest --numprocesses .* -m '?([a-z ]+)'?", makefile) == [WITHOUT_EXHAUSTIVE, EXHAUSTIVE]
+    assert "make --silent lint test test-exhaustive\n" in (ROOT / ".ci" / "run").read_text()
 
 
 def run_tests(options: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -137,6 +137,7 @@ def _both_are_searched(second: Databases, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(module, "superuser", both)
 
 
+@pytest.mark.exhaustive
 def test_attacks_between_databases_find_no_leak(
     databases: Databases,
     second: Databases,
