@@ -129,8 +129,8 @@ class Terminal:
                 show(text_of(left))
                 time.sleep(min(left, TICK_SECONDS))
 
-    def confirm(self, action: str, description: str, expected: str, *, is_confirmed: bool) -> None:
-        """Ask the person to type *expected*, unless *is_confirmed*. *description* says what it is, such as "its name".
+    def confirm(self, action: str, meaning: str, expected: str, *, is_confirmed: bool) -> None:
+        """Ask the person to type *expected*, unless *is_confirmed*. *meaning* says what it is, such as "its name".
 
         Raises:
             CommandError: another text was typed, or there is no terminal.
@@ -140,7 +140,7 @@ class Terminal:
         if not sys.stdin.isatty():
             raise CommandError.usage(f"To {visible(action)} without a terminal, add --yes.")
         try:
-            print(f"To {visible(action)}, type {description}, {visible(expected)}: ", end="", file=sys.stderr, flush=True)
+            print(f"To {visible(action)}, type {meaning}, {visible(expected)}: ", end="", file=sys.stderr, flush=True)
             typed = sys.stdin.readline().strip()
         except KeyboardInterrupt:
             print("\nNothing was done.", file=sys.stderr)
