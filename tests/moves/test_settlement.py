@@ -4,21 +4,27 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from scripts.move import settlement
 from scripts.move.__main__ import main
+from scripts.move.databases import Connections, read_databases
 from scripts.move.errors import MoveError
 from scripts.move.settlement import settle_homes
+from scripts.restore.backups import dump_postgres, restore_postgres
 from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.homes import RoutedDatabases
 from tenancy.use_cases.restore.find_homes import FoundHomes, UnsettledHomesError, find_homes
 from tests.moves.backups import REMOVE_MARK, Backup, move, read, replace
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
-from tests.moves.servers import MAIN, SECOND, THIRD, Deployment
+from tests.moves.servers import MAIN, PASSWORD, SECOND, THIRD, Deployment
 from tests.moves.traffic import Client, Organization, require_model
 
+RESTORED = "tenancy_restored"
 EARLY, LATE = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
 
 type Restored = Mapping[str, datetime]
@@ -172,6 +178,37 @@ def test_older_backup_of_the_former_home_returns_a_lost_organization(
     assert find(client).names[globex.id] == SECOND
 
 
+def test_restored_dump_of_the_catalogue_is_settled(
+    deployment: Deployment, acme: Organization, globex: Organization, tmp_path: Path
+) -> None:
+    """The catalogue is restored beside the lost one, with pg_restore. The second database is as it was."""
+    urls = dict(read_databases(deployment.file))
+    administrator = make_conninfo(urls[MAIN].administrator, dbname="tenancy")
+    dump_postgres(url_of(administrator), tmp_path / "dump")
+    move(deployment, acme.id, MAIN, SECOND)
+    server = deployment[MAIN].superuser
+    server.execute(f"CREATE DATABASE {RESTORED} OWNER tenancy_owner".encode())
+    restore_postgres(url_of(make_conninfo(administrator, dbname=RESTORED)), tmp_path / "dump")
+    owner = make_conninfo(urls[MAIN].owner, dbname=RESTORED)
+    urls[MAIN] = dataclasses.replace(urls[MAIN], owner=owner, publisher=owner)
+    found = FoundHomes(names={}, lost={})
+    texts = {each.name: each.platform._url() for each in deployment}
+    texts[MAIN] = make_conninfo(texts[MAIN], dbname=RESTORED)
+    platform = RoutedDatabases(lambda: "\n".join(f"{name} {url}" for name, url in texts.items()))
+    try:
+        with pytest.raises(UnsettledHomesError):
+            find_homes(platform)
+        with Connections(urls, PASSWORD) as connections:
+            settle_homes(connections, {MAIN: EARLY}, {}, [].append)
+        found = find_homes(platform)
+    finally:
+        platform.close()
+        server.execute(f"DROP DATABASE {RESTORED} WITH (FORCE)".encode())
+
+    assert (found.names[acme.id], found.names[globex.id]) == (SECOND, SECOND)
+    assert list(homes_of(deployment, acme.id)) == [SECOND]
+
+
 @pytest.mark.parametrize("restored", [{MAIN: EARLY, SECOND: EARLY}, {THIRD: EARLY}])
 def test_two_homes_of_one_time_are_refused_until_one_is_kept(
     deployment: Deployment, client: Client, acme: Organization, globex: Organization, restored: Restored
@@ -251,12 +288,12 @@ def test_death_after_each_change_is_repaired_by_the_next_run(
     """The home is the second database: the first one was restored, or a move was not finished."""
     move(deployment, globex.id, SECOND, THIRD)
     stale = Backup.take(deployment, MAIN, acme.id)
-    older = Backup.take(deployment, SECOND, globex.id)
+    older = Backup.take(deployment, THIRD, globex.id)
     move(deployment, acme.id, MAIN, SECOND, until=until)
     move(deployment, globex.id, THIRD, SECOND)
     if until == "end":
         stale.restore(deployment)
-    older.restore(deployment, THIRD)
+    older.restore(deployment)
     with monkeypatch.context() as patch:
         patch.setattr(settlement, call, dying(getattr(settlement, call)))
         died = is_dying(deployment)
@@ -300,6 +337,12 @@ def is_found(deployment: Deployment, organization: Organization) -> bool:
     """Tell whether a process that knows nothing yet finds the key of the organization."""
     with Client.of(deployment).closing() as client:
         return client.finds(organization.provisioned.secret_key)
+
+
+def url_of(conninfo: str) -> str:
+    """Return the connection string of the superuser as a URL, which pg_dump and pg_restore get."""
+    parts = conninfo_to_dict(conninfo)
+    return f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{parts['dbname']}"
 
 
 def is_dying(deployment: Deployment) -> bool:
