@@ -19,7 +19,7 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.restore import erase_again
 from tenancy.use_cases.restore import replay as use_case
-from tenancy.use_cases.restore.find_homes import UnsettledHomesError
+from tenancy.use_cases.restore.find_homes import ConflictingHomesError
 from tenancy.use_cases.restore.replay import Replay, ReplayStores, replay
 from tenancy.use_cases.restore.restorer import RESTORER
 from tests.given import ROOT
@@ -215,7 +215,7 @@ def test_databases_that_disagree_are_refused(
     register.put(erased_organization(globex.organization.id, closed_at=now))
     before = [homes.execute(database, FIND_EPOCHS) for database in (homes.main, homes.second)]
 
-    with pytest.raises(UnsettledHomesError, match=rf"{acme.organization.id}.*{message}.*scripts\.move settle"):
+    with pytest.raises(ConflictingHomesError, match=rf"{acme.organization.id}.*{message}.*scripts\.move reconcile"):
         run(stores, now)
 
     assert [homes.execute(database, FIND_EPOCHS) for database in (homes.main, homes.second)] == before

@@ -10,13 +10,13 @@ from tenancy.stores.postgres.platform.restored import list_organization_ids
 from tenancy.stores.postgres.platform.restored_homes import Directory, Marked, list_marks, read_directory
 
 
-class UnsettledHomesError(DeploymentError):
+class ConflictingHomesError(DeploymentError):
     """The databases disagree on the home of an organization. Nothing was replayed."""
 
     def __init__(self, problem: str) -> None:
         """State the problem and the next step."""
         super().__init__(
-            f'{problem} Run: python -m scripts.move settle. See docs/disaster-recovery.md, "Several databases".'
+            f'{problem} Run: python -m scripts.move reconcile. See docs/disaster-recovery.md, "Several databases".'
         )
 
 
@@ -39,7 +39,7 @@ def find_homes(platform_db: Homes) -> FoundHomes:
     revoke in one of two copies, and the other one would serve.
 
     Raises:
-        UnsettledHomesError: an organization has several homes, another one than the directory has, or an unfinished
+        ConflictingHomesError: an organization has several homes, another one than the directory has, or an unfinished
             move.
         UnavailableError: a database is unreachable.
     """
@@ -51,7 +51,7 @@ def find_homes(platform_db: Homes) -> FoundHomes:
             marks += [(name, mark) for mark in list_marks(conn)]
         for organization_id in organization_ids:
             if (other := names.setdefault(organization_id, name)) != name:
-                raise UnsettledHomesError(f'{organization_id} is at home in the databases "{other}" and "{name}".')
+                raise ConflictingHomesError(f'{organization_id} is at home in the databases "{other}" and "{name}".')
     if len(platform_db.every()) == 1:
         return FoundHomes(names=names, lost={})
     with platform_db.catalogue.transaction() as conn:
@@ -65,12 +65,12 @@ def find_homes(platform_db: Homes) -> FoundHomes:
 def _require_no_move(marks: list[tuple[str, Marked]]) -> None:
     for name, mark in marks:
         if mark.is_incoming:
-            raise UnsettledHomesError(f'A move of {mark.organization_id} to the database "{name}" is unfinished.')
+            raise ConflictingHomesError(f'A move of {mark.organization_id} to the database "{name}" is unfinished.')
 
 
 def _require_known(directory: Directory, names: Mapping[UUID, str]) -> None:
     for organization_id, name in names.items():
         if (listed := directory.find_home(organization_id)) != name:
-            raise UnsettledHomesError(
+            raise ConflictingHomesError(
                 f'{organization_id} is in the database "{name}", and in "{listed}" according to the directory.'
             )

@@ -69,7 +69,7 @@ def replay(
     *pause* is that of `erase_subjects_again`.
 
     Raises:
-        UnsettledHomesError: several databases disagree on the home of an organization. Nothing was changed.
+        ConflictingHomesError: several databases disagree on the home of an organization. Nothing was changed.
         UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. Call it again.
         RowsLeftError: as for `certify` and `erase_subjects_again`.
     """

@@ -10,15 +10,15 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from scripts.move import settlement
+from scripts.move import reconciliation
 from scripts.move.__main__ import main
 from scripts.move.databases import Connections, read_databases
 from scripts.move.errors import MoveError
-from scripts.move.settlement import settle_homes
+from scripts.move.reconciliation import reconcile_homes
 from scripts.restore.backups import dump_postgres, restore_postgres
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.homes import RoutedDatabases
-from tenancy.use_cases.restore.find_homes import FoundHomes, UnsettledHomesError, find_homes
+from tenancy.use_cases.restore.find_homes import ConflictingHomesError, FoundHomes, find_homes
 from tests.moves.backups import REMOVE_MARK, Backup, move, read, replace
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.servers import MAIN, PASSWORD, SECOND, THIRD, Deployment
@@ -59,16 +59,16 @@ def globex(deployment: Deployment) -> Iterator[Organization]:
 
 
 def forget(deployment: Deployment, organization_id: UUID) -> None:
-    """Remove the organization, so that other tests settle nothing of this one."""
+    """Remove the organization, so that other tests change nothing of this one."""
     for database in deployment:
         replace(database.superuser, organization_id, {})
         database.superuser.execute(REMOVE_MARK, (organization_id,))
 
 
-def settle(deployment: Deployment, restored: Restored, kept: Mapping[UUID, str] | None = None) -> list[str]:
+def reconcile(deployment: Deployment, restored: Restored, kept: Mapping[UUID, str] | None = None) -> list[str]:
     lines: list[str] = []
     with deployment.connections() as connections:
-        settle_homes(connections, restored, kept or {}, lines.append)
+        reconcile_homes(connections, restored, kept or {}, lines.append)
     return lines
 
 
@@ -119,7 +119,7 @@ def test_newest_copy_is_the_home(
 ) -> None:
     early = happen(deployment, client, acme, path, restored)
 
-    settle(deployment, restored)
+    reconcile(deployment, restored)
 
     assert list(homes_of(deployment, acme.id)) == [home]
     assert directory_of(deployment, acme.id) == home
@@ -136,7 +136,7 @@ def test_organization_without_rows_is_named(
 ) -> None:
     happen(deployment, client, acme, [MAIN, SECOND], restored)
 
-    lines = settle(deployment, restored)
+    lines = reconcile(deployment, restored)
 
     assert f'{acme.id}: no database has its rows. Before the restore its home was "{SECOND}".' in lines
     assert find(client) == FoundHomes(names=find(client).names, lost={acme.id: SECOND})
@@ -152,7 +152,7 @@ def test_beginning_of_a_copy_is_deleted_if_its_source_is_lost(
     replace(deployment[SECOND].superuser, acme.id, parts)
     replace(deployment[MAIN].superuser, acme.id, {})
 
-    lines = settle(deployment, {MAIN: EARLY})
+    lines = reconcile(deployment, {MAIN: EARLY})
 
     assert f'{acme.id}: no database has its rows. Before the restore its home was "{MAIN}".' in lines
     assert homes_of(deployment, acme.id) == {}
@@ -170,7 +170,7 @@ def test_older_backup_of_the_former_home_returns_a_lost_organization(
     happen(deployment, client, acme, [MAIN, SECOND], {SECOND: EARLY})
     stale.restore(deployment, THIRD)
 
-    settle(deployment, {SECOND: EARLY, THIRD: EARLY})
+    reconcile(deployment, {SECOND: EARLY, THIRD: EARLY})
 
     assert list(homes_of(deployment, acme.id)) == [THIRD]
     require_model(deployment, early, THIRD, signer)
@@ -178,7 +178,7 @@ def test_older_backup_of_the_former_home_returns_a_lost_organization(
     assert find(client).names[globex.id] == SECOND
 
 
-def test_restored_dump_of_the_catalogue_is_settled(
+def test_restored_dump_of_the_catalogue_is_reconciled(
     deployment: Deployment, acme: Organization, globex: Organization, tmp_path: Path
 ) -> None:
     """The catalogue is restored beside the lost one, with pg_restore. The second database is as it was."""
@@ -196,10 +196,10 @@ def test_restored_dump_of_the_catalogue_is_settled(
     texts[MAIN] = make_conninfo(texts[MAIN], dbname=RESTORED)
     platform = RoutedDatabases(lambda: "\n".join(f"{name} {url}" for name, url in texts.items()))
     try:
-        with pytest.raises(UnsettledHomesError):
+        with pytest.raises(ConflictingHomesError):
             find_homes(platform)
         with Connections(urls, PASSWORD) as connections:
-            settle_homes(connections, {MAIN: EARLY}, {}, [].append)
+            reconcile_homes(connections, {MAIN: EARLY}, {}, print)
         found = find_homes(platform)
     finally:
         platform.close()
@@ -215,12 +215,12 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
 ) -> None:
     happen(deployment, client, acme, [MAIN, SECOND], {MAIN: EARLY})
 
-    with pytest.raises(UnsettledHomesError, match=f'{acme.id} is at home in the databases "main" and "second"'):
+    with pytest.raises(ConflictingHomesError, match=f'{acme.id} is at home in the databases "main" and "second"'):
         find(client)
     with pytest.raises(MoveError, match=f'^{acme.id} is at home in "main" and "second".*--keep {acme.id}=NAME'):
-        settle(deployment, restored)
+        reconcile(deployment, restored)
     before = homes_of(deployment, acme.id)
-    settle(deployment, restored, {acme.id: MAIN})
+    reconcile(deployment, restored, {acme.id: MAIN})
 
     assert list(before) == [MAIN, SECOND]
     assert list(homes_of(deployment, acme.id)) == [MAIN]
@@ -241,11 +241,11 @@ def test_unfinished_move_is_refused_if_its_copy_may_be_the_home(
 ) -> None:
     move(deployment, acme.id, MAIN, SECOND, until=until)
 
-    with pytest.raises(UnsettledHomesError, match=f'A move of {acme.id} to the database "second" is unfinished'):
+    with pytest.raises(ConflictingHomesError, match=f'A move of {acme.id} to the database "second" is unfinished'):
         find(client)
     with pytest.raises(MoveError, match=message):
-        settle(deployment, restored)
-    settle(deployment, restored, {acme.id: SECOND})
+        reconcile(deployment, restored)
+    reconcile(deployment, restored, {acme.id: SECOND})
 
     assert list(homes_of(deployment, acme.id)) == [SECOND]
     assert find(client).names[acme.id] == SECOND
@@ -262,12 +262,12 @@ def test_unfinished_move_is_refused_if_its_copy_may_be_the_home(
         ("committed", {MAIN: LATE}, SECOND),
     ],
 )
-def test_unfinished_move_is_settled_by_what_is_sure(
+def test_unfinished_move_is_decided_by_what_is_sure(
     deployment: Deployment, client: Client, acme: Organization, until: str, restored: Restored, home: str
 ) -> None:
     move(deployment, acme.id, MAIN, SECOND, until=until)
 
-    settle(deployment, restored)
+    reconcile(deployment, restored)
 
     assert list(homes_of(deployment, acme.id)) == [home]
     assert find(client).names[acme.id] == home
@@ -295,10 +295,10 @@ def test_death_after_each_change_is_repaired_by_the_next_run(
         stale.restore(deployment)
     older.restore(deployment)
     with monkeypatch.context() as patch:
-        patch.setattr(settlement, call, dying(getattr(settlement, call)))
+        patch.setattr(reconciliation, call, dying(getattr(reconciliation, call)))
         died = is_dying(deployment)
 
-    settle(deployment, {MAIN: EARLY, THIRD: EARLY})
+    reconcile(deployment, {MAIN: EARLY, THIRD: EARLY})
 
     assert died == (call != "open_again" or until == "committed")
     assert list(homes_of(deployment, acme.id)) == [SECOND]
@@ -310,15 +310,15 @@ def test_unknown_names_are_refused(deployment: Deployment, acme: Organization) -
     unknown = uuid4()
 
     with pytest.raises(MoveError, match='Unknown database "fourth"'):
-        settle(deployment, {"fourth": EARLY})
+        reconcile(deployment, {"fourth": EARLY})
     with pytest.raises(MoveError, match=f"No database knows {unknown}"):
-        settle(deployment, {MAIN: EARLY}, {unknown: MAIN})
+        reconcile(deployment, {MAIN: EARLY}, {unknown: MAIN})
     with pytest.raises(MoveError, match=f'The database "third" does not have {acme.id}'):
-        settle(deployment, {MAIN: EARLY}, {acme.id: THIRD})
+        reconcile(deployment, {MAIN: EARLY}, {acme.id: THIRD})
 
 
 def test_command_needs_a_time_with_a_zone(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ["move", "settle", "--databases", str(deployment.file), "--restored"]
+    arguments = ["move", "reconcile", "--databases", str(deployment.file), "--restored"]
 
     monkeypatch.setattr("sys.argv", [*arguments, "main=2026-11-29T10:00:00"])
     with pytest.raises(SystemExit):
@@ -347,7 +347,7 @@ def url_of(conninfo: str) -> str:
 
 def is_dying(deployment: Deployment) -> bool:
     try:
-        settle(deployment, {MAIN: EARLY, THIRD: EARLY})
+        reconcile(deployment, {MAIN: EARLY, THIRD: EARLY})
     except DiedError:
         return True
     return False

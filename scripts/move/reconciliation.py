@@ -1,4 +1,4 @@
-"""Settle the homes of organizations after databases were restored from backups of different times.
+"""Reconcile the homes of organizations after databases were restored from backups of different times.
 
 A restored database may have organizations that have moved away since, or lack those that have moved there. Each
 organization gets one home, the newest copy, and all other copies are deleted. docs/disaster-recovery.md has the cases.
@@ -68,7 +68,7 @@ class Found:
         ]
 
 
-def settle_homes(
+def reconcile_homes(
     connections: Connections, restored: Mapping[str, datetime], kept: Mapping[UUID, str], say: Say
 ) -> None:
     """Give each organization one home, delete all other copies, and correct the directory. Idempotent.
@@ -91,7 +91,7 @@ def settle_homes(
             if home is None:
                 _forget(connections, each, say)
             else:
-                _settle(connections, each, home, say)
+                _reconcile(connections, each, home, say)
         for name in connections.databases:
             for publication in list_publications(connections.mover(name)):
                 drop_publication(connections.owner(name), publication)
@@ -140,7 +140,7 @@ def _choose(found: Found, restored: Mapping[str, datetime], kept: str | None) ->
     raise MoveError(text.format(organization_id=found.organization_id, names=_quoted(names)))
 
 
-def _settle(connections: Connections, found: Found, home: str, say: Say) -> None:
+def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> None:
     """Make *home* the only home. A next run chooses it as well, whatever this one has done."""
     organization_id, others = found.organization_id, [name for name in connections.databases if name != home]
     incoming = _delete_incoming(connections, found, others)
