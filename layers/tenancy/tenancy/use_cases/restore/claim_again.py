@@ -9,7 +9,7 @@ from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.catalogue import list_values
 from tenancy.use_cases.homes.claim_values import claim_values
 
-NO_TIME: Final = timedelta()
+ANY_AGE: Final = timedelta()
 
 
 def claim_again(platform_db: Homes, organization_ids: Iterable[UUID], *, now: datetime) -> list[str]:
@@ -31,7 +31,7 @@ def claim_again(platform_db: Homes, organization_ids: Iterable[UUID], *, now: da
         if not entries:
             continue
         # No function runs, so no row of a claim is about to be stored.
-        taken = claim_values(platform_db, organization_id, entries, now=now, claim_time=NO_TIME)
+        taken = claim_values(platform_db, organization_id, entries, now=now, claim_time=ANY_AGE)
         if taken is not None:
             faults.append(f"{organization_id}: another organization has its {taken.kind} {taken.value!r}, too")
     return faults
