@@ -6,6 +6,7 @@ docs/operations.md, "Move an organization", has the file and the steps around it
 import argparse
 import secrets
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -15,6 +16,7 @@ import psycopg
 from scripts.move.databases import Connections, read_databases
 from scripts.move.errors import MoveError
 from scripts.move.organization import complete_moves, move_bucket, move_organization
+from scripts.move.reconciliation import reconcile_homes
 
 PASSWORD_BYTES: Final = 32
 FENCE_SECONDS: Final = 5  # statements of functions end after 10 s
@@ -51,6 +53,8 @@ def _run(connections: Connections, arguments: argparse.Namespace) -> None:
         move_bucket(
             connections, arguments.number, arguments.to, say, fence_seconds=fence_seconds, grace_seconds=grace_seconds
         )
+    elif arguments.command == "reconcile":
+        reconcile_homes(connections, dict(arguments.restored), dict(arguments.keep), say)
     else:
         complete_moves(connections, say)
 
@@ -64,12 +68,42 @@ def _parse_arguments() -> argparse.Namespace:
     bucket.add_argument("number", type=int, help="0 to 1023")
     bucket.add_argument("--grace-seconds", type=float, default=GRACE_SECONDS, help="how long to look for new ones")
     complete = commands.add_parser("complete", help="complete or undo interrupted moves")
+    reconcile = commands.add_parser("reconcile", help="give each organization one home after a restore")
+    reconcile.add_argument(
+        "--restored",
+        type=_parse_restored,
+        action="append",
+        required=True,
+        metavar="NAME=TIME",
+        help="a restored database, and the time of its backup, such as 2026-11-29T10:00:00Z; again for each one",
+    )
+    reconcile.add_argument(
+        "--keep",
+        type=_parse_kept,
+        action="append",
+        default=[],
+        metavar="ID=NAME",
+        help="an organization, and the database with the copy to keep; again for each one",
+    )
     for command in (organization, bucket):
         command.add_argument("--to", required=True, help="the name of the target database")
         command.add_argument("--fence-seconds", type=int, default=FENCE_SECONDS, help="the longest time of the fence")
-    for command in (organization, bucket, complete):
+    for command in (organization, bucket, complete, reconcile):
         command.add_argument("--databases", type=Path, required=True, help="a JSON file with the URLs of all databases")
     return parser.parse_args()
+
+
+def _parse_restored(text: str) -> tuple[str, datetime]:
+    name, _, time = text.partition("=")
+    parsed = datetime.fromisoformat(time)
+    if parsed.tzinfo is None:
+        raise ValueError(text)
+    return name, parsed
+
+
+def _parse_kept(text: str) -> tuple[UUID, str]:
+    organization_id, _, name = text.partition("=")
+    return UUID(organization_id), name
 
 
 if __name__ == "__main__":

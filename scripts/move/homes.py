@@ -31,6 +31,8 @@ LIST_MOVES: Final = """
     WHERE state = 'incoming' OR move_id = ANY (%s) ORDER BY organization_id
 """
 FIND_MOVE: Final = "SELECT organization_id, state, other, move_id FROM moved_organizations WHERE organization_id = %s"
+LIST_ALL_ORGANIZATIONS: Final = "SELECT id FROM organizations"
+LIST_MARKS: Final = "SELECT organization_id, state, other, move_id FROM moved_organizations"
 PUT_MOVE: Final = """
     INSERT INTO moved_organizations (organization_id, state, other, move_id) VALUES (%s, %s, %s, %s)
     ON CONFLICT (organization_id) DO UPDATE
@@ -95,6 +97,17 @@ def list_bucket(conn: Connection, bucket: int) -> list[UUID]:
 def list_unfinished(conn: Connection, move_ids: Iterable[UUID]) -> list[Mark]:
     """Return the marks of incoming organizations, and those of *move_ids*."""
     rows = conn.execute(LIST_MOVES, (list(move_ids),)).fetchall()
+    return [Mark(organization_id=row[0], state=row[1], other=row[2], move_id=row[3]) for row in rows]
+
+
+def list_copies(conn: Connection) -> list[UUID]:
+    """Return the organizations of which the database has the row, also where it is not their home."""
+    return [each for (each,) in conn.execute(LIST_ALL_ORGANIZATIONS).fetchall()]
+
+
+def list_marks(conn: Connection) -> list[Mark]:
+    """Return all marks of the database."""
+    rows = conn.execute(LIST_MARKS).fetchall()
     return [Mark(organization_id=row[0], state=row[1], other=row[2], move_id=row[3]) for row in rows]
 
 

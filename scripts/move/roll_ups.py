@@ -45,9 +45,22 @@ def open_target(source: Connection, target: Connection, organization_id: UUID, s
         MoveError: a roll-up of the target does not end.
     """
     [(mark,)] = source.execute(FIND_MARK, (organization_id,)).fetchall() or [(None,)]
+    _open(target, organization_id, mark or NEVER, say)
+
+
+def open_again(target: Connection, organization_id: UUID, say: Callable[[str], None]) -> None:
+    """Make the target the home, as `open_target` does, and let the next roll-up count all rows.
+
+    Raises:
+        MoveError: a roll-up of the target does not end.
+    """
+    _open(target, organization_id, NEVER, say)
+
+
+def _open(target: Connection, organization_id: UUID, mark: datetime, say: Callable[[str], None]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     is_told = False
-    while not _try_to_open(target, organization_id, mark or NEVER):
+    while not _try_to_open(target, organization_id, mark):
         if time.monotonic() > deadline:
             raise MoveError("A roll-up of the target does not end. Run the same command again.")
         if not is_told:

@@ -15,7 +15,7 @@ from scripts.restore.replaying import find_policy, replay_register, settings_of,
 from tenancy.errors import AwsCallError, DeploymentError, Refusal
 from tenancy.stores.clickhouse.client import ClickHouseError
 from tenancy.stores.redis.client import RedisUnreachableError
-from tenancy.use_cases.deletion.erase import OvertakenError, RowsLeftError
+from tenancy.use_cases.deletion.erase import OvertakenError, RowsLeftError, WritersActiveError
 
 DEPLOYED: Final = {
     "policy": "print the policy of IAM that a replay needs",
@@ -31,6 +31,7 @@ KNOWN_ERRORS: Final = (
     RedisUnreachableError,
     Refusal,
     RowsLeftError,
+    WritersActiveError,
 )
 
 

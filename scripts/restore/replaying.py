@@ -21,12 +21,14 @@ from tenancy.rules.durations import ERASE_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY
 from tenancy.rules.register import RegisteredChanges
 from tenancy.settings import Settings
 from tenancy.stores.aws.register_reader import RegisterReader
-from tenancy.stores.postgres.homes import only_of
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.restored import list_organization_ids
 from tenancy.use_cases.audit.read_audit import verify_audit_log
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.restore.replay import Replay, ReplayStores, replay
+from tenancy.use_cases.schedule.each_database import as_other_role
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
 from tenancy.wiring import Wiring
 
@@ -64,14 +66,14 @@ def replay_register(wiring: Wiring, stores: ReplayStores, say: Say) -> list[str]
     """Replay the register. Return a sentence for each fault of the register or of an audit log.
 
     Raises:
-        Refusal, RowsLeftError: as for `replay`. Run it again.
+        DeploymentError, Refusal, RowsLeftError: as for `replay`. Run it again.
     """
     settings = wiring.settings
     is_local = settings.aws_endpoint_url is not None
     reader = RegisterReader(settings.region, settings.register_bucket, path_style=is_local)
     done, changes, changing = _replay_until_unchanged(stores, reader, say)
     malformed = [f"{name!r} is no entry of the register" for name in changes.malformed]
-    wrong = [*broken_logs(wiring), *malformed, *changing]
+    wrong = [*broken_logs(wiring), *malformed, *changing, *done.faults]
     _report(done, wrong, say)
     return wrong
 
@@ -118,36 +120,44 @@ def wire(settings: Settings) -> tuple[Wiring, ReplayStores]:
         domains=wiring.domain_stores,
         register=wiring.register,
     )
-    privacy = PrivacyJobStores(
-        platform_db=only_of(wiring.platform_database),
-        db=only_of(wiring.database),
-        writer=writer,
-        reader=writer,  # a replay writes no exports, which alone are read as a tenant
-        exports=wiring.exports,
-        dead_letters=wiring.dead_letter_objects,
-        register=wiring.register,
-        writer_wait=settings.writer_wait,
-    )
+    privacy = {
+        name: PrivacyJobStores(
+            platform_db=database,
+            db=as_other_role(database, wiring.platform_database, wiring.database),
+            writer=writer,
+            reader=writer,  # a replay writes no exports, which alone are read as a tenant
+            exports=wiring.exports,
+            dead_letters=wiring.dead_letter_objects,
+            register=wiring.register,
+            writer_wait=settings.writer_wait,
+        )
+        for name, database in wiring.platform_database.by_name().items()
+    }
     return wiring, ReplayStores(erasure=erasure, privacy=privacy, signer=wiring.signer)
 
 
 def broken_logs(wiring: Wiring) -> Iterator[str]:
-    """Seal all audit logs, and yield those that do not verify."""
-    seal_audit_logs(only_of(wiring.platform_database), now=datetime.now(UTC))
-    for log in _logs(wiring):
-        after = None
-        while True:
-            verified = verify_audit_log(wiring.database, wiring.signer, log, after=after)
-            if verified.broken is not None:
-                yield f"the audit log of {log} is broken at {verified.broken.sequence}: {verified.broken.reason}"
-            if verified.broken is not None or verified.is_complete:
-                break
-            after = verified.last
+    """Seal all audit logs of each database, and yield those that do not verify."""
+    for name, database in wiring.platform_database.by_name().items():
+        seal_audit_logs(database, now=datetime.now(UTC))
+        with database.transaction() as conn:
+            logs = [PLATFORM_LOG, *list_organization_ids(conn)]
+        db = as_other_role(database, wiring.platform_database, wiring.database)
+        for log in logs:
+            if broken := _find_broken(db, wiring.signer, log):
+                yield f'the audit log of {log} in the database "{name}" is broken {broken}'
 
 
-def _logs(wiring: Wiring) -> list[UUID]:
-    with only_of(wiring.platform_database).transaction() as conn:
-        return [PLATFORM_LOG, *list_organization_ids(conn)]
+def _find_broken(db: Database, signer: Signer, log: UUID) -> str:
+    """Return the place and the reason of the first broken entry, or an empty text."""
+    after = None
+    while True:
+        verified = verify_audit_log(db, signer, log, after=after)
+        if verified.broken is not None:
+            return f"at {verified.broken.sequence}: {verified.broken.reason}"
+        if verified.is_complete:
+            return ""
+        after = verified.last
 
 
 def _report(done: Replay, wrong: list[str], say: Say) -> None:

@@ -12,14 +12,19 @@ from botocore.exceptions import ClientError
 
 from scripts.restore.__main__ import explain
 from scripts.restore.replaying import VARIABLES, replay_register, wire
+from scripts.stack import postgres
 from tenancy.errors import UnavailableError
+from tenancy.rules.audit_record import PLATFORM_LOG, AuditRecord
 from tenancy.rules.register import ended_keys, erased_organization
 from tenancy.settings import Settings
 from tenancy.stores.aws.register import Register
-from tenancy.stores.aws.secrets import REDIS
+from tenancy.stores.aws.secrets import DATABASE, PLATFORM_DATABASE, REDIS
+from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.restore.replay import ReplayStores
+from tenancy.use_cases.restore.restorer import RESTORER
 from tenancy.wiring import Wiring
+from tests.database_pool import DatabasePool
 from tests.given import REGION, REGISTER_BUCKET, STACK_NAME, AwsAccount, Databases
 from tests.handlers.conftest import buckets_of
 from tests.handlers.functions import BASE_DOMAIN, PREFIX, PutSecret, close_resources, superuser
@@ -30,12 +35,12 @@ HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 
 @pytest.fixture
-def wired(
+def settings(
     aws: AwsAccount,
     databases: Databases,
     put_secret: PutSecret,
     secrets: None,  # noqa: ARG001 - the URLs of the databases
-) -> Iterator[tuple[Wiring, ReplayStores]]:
+) -> Settings:
     put_secret(REDIS, databases.servers.valkey_url)
     values = {
         "AWS_REGION": REGION,
@@ -48,8 +53,29 @@ def wired(
         "SIGNING_KEY_ID": aws.signing_key_id,
         **buckets_of(aws),
     }
-    with wiring_of(Settings.from_env(*VARIABLES, environ=values)) as wired:
+    return Settings.from_env(*VARIABLES, environ=values)
+
+
+@pytest.fixture
+def wired(settings: Settings) -> Iterator[tuple[Wiring, ReplayStores]]:
+    with wiring_of(settings) as wired:
         yield wired
+
+
+@pytest.fixture
+def second(
+    settings: Settings,  # noqa: ARG001 - its secrets
+    put_secret: PutSecret,
+    databases: Databases,
+    database_pool: DatabasePool,
+) -> Iterator[Databases]:
+    """Add a second database to the secrets."""
+    taken = database_pool.take()
+    for secret, role in ((DATABASE, postgres.FUNCTIONS), (PLATFORM_DATABASE, postgres.PLATFORM)):
+        urls = [each.servers.postgres_url(role, each.name) for each in (databases, taken)]
+        put_secret(secret, f"main {urls[0]}\nsecond {urls[1]}")
+    yield taken
+    database_pool.give_back(taken)
 
 
 @contextmanager
@@ -96,6 +122,35 @@ def test_damaged_audit_log_is_named(
     [wrong] = replay_register(*wired, lambda _: None)
 
     assert str(globex.organization.id) in wrong
+
+
+def test_logs_of_each_database_are_verified(settings: Settings, second: Databases, globex: Provisioned) -> None:
+    with second.platform.tenant_transaction(PLATFORM_LOG) as conn:
+        insert_audit_record(conn, PLATFORM_LOG, AuditRecord.done("x", "y", RESTORER, now=HOUR_AGO))
+    said: list[str] = []
+    with wiring_of(settings) as wired:
+        before = replay_register(*wired, said.append)
+        with superuser(second) as conn:
+            conn.execute("UPDATE audit_log SET target = 'x'")
+
+        [wrong] = replay_register(*wired, lambda _: None)
+
+    assert before == []
+    assert "1 organizations: all sessions and access tokens end" in said
+    assert str(globex.organization.id) not in wrong
+    assert wrong.startswith(f'the audit log of {PLATFORM_LOG} in the database "second" is broken at 1: ')
+
+
+def test_lost_organization_is_wrong(settings: Settings, databases: Databases, second: Databases) -> None:
+    lost = uuid4()
+    with superuser(databases) as conn:
+        conn.execute("INSERT INTO moved_organizations VALUES (%s, 'moved', 'second', %s)", (lost, uuid4()))
+
+    with wiring_of(settings) as wired:
+        wrong = replay_register(*wired, lambda _: None)
+
+    assert wrong == [f'{lost}: in no database, and "second" should have it']
+    assert second.name != databases.name
 
 
 def test_object_that_is_no_entry_stops_no_replay(

@@ -21,7 +21,7 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.restore.replay import ReplayStores
 from tenancy.wiring import Wiring
 from tests.given import Databases
-from tests.handlers.test_restore_command import wired, wiring_of
+from tests.handlers.test_restore_command import settings, wired, wiring_of
 from tests.recorded_calls import CALLS, Call, caller_of, calls_of
 from tests.template.granted import Grant, granted
 from tests.template.template import listed
@@ -29,7 +29,7 @@ from tests.use_cases.audit_records import LONG_AGO, read, write
 from tests.use_cases.dead_letters import drain, frame, message, row
 from tests.use_cases.privacy_jobs import ask_erasure
 
-__all__ = ["wired"]  # a fixture
+__all__ = ["settings", "wired"]  # fixtures
 
 ARN = re.compile(r"arn:aws:(?P<service>\w+):[^:]*:[^:]*:(?P<rest>.*)")
 ERASE = "arn:aws:lambda:eu-central-1:123456789012:function:Erase"
@@ -120,16 +120,16 @@ def test_policy_allows_each_call_of_a_replay_and_no_more(
     register.put(erased_organization(acme.organization.id, closed_at=MINUTES_AGO))
     register.put(ended_keys(own, [globex.write_key_id], ends_at=MINUTES_AGO))
     sign_checkpoint(databases, wired[1].signer, own)
-    settings = wired[0].settings
+    wired_settings = wired[0].settings
     values = {
-        "SECRETS_PREFIX": settings.secrets_prefix,
-        "DEAD_LETTERS_BUCKET": settings.dead_letters_bucket,
-        "EXPORTS_BUCKET": settings.exports_bucket,
-        "REGISTER_BUCKET": settings.register_bucket,
-        "SIGNING_KEY_ID": settings.signing_key_id,
+        "SECRETS_PREFIX": wired_settings.secrets_prefix,
+        "DEAD_LETTERS_BUCKET": wired_settings.dead_letters_bucket,
+        "EXPORTS_BUCKET": wired_settings.exports_bucket,
+        "REGISTER_BUCKET": wired_settings.register_bucket,
+        "SIGNING_KEY_ID": wired_settings.signing_key_id,
     }
 
-    with recorded(values) as calls, wiring_of(settings) as wired_again:
+    with recorded(values) as calls, wiring_of(wired_settings) as wired_again:
         assert replay_register(*wired_again, lambda _: None) == []
 
     policy = grants()

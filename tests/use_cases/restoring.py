@@ -12,6 +12,7 @@ from psycopg import sql
 
 from scripts.restore.backups import backup_clickhouse, dump_postgres, restore_clickhouse, restore_postgres
 from scripts.stack import postgres
+from tenancy.rules.homes import CATALOGUE
 from tenancy.rules.register import RegisteredChanges
 from tenancy.stores.clickhouse.client import connect
 from tenancy.stores.postgres.client import Database
@@ -81,7 +82,7 @@ def replay_stores(platform: Platform, databases: Databases) -> ReplayStores:
         client=lambda: databases.clickhouse,
         domains=domain_stores(databases),
     )
-    return ReplayStores(erasure=stores, privacy=stores_of(databases), signer=platform.signer)
+    return ReplayStores(erasure=stores, privacy={CATALOGUE: stores_of(databases)}, signer=platform.signer)
 
 
 def never_pause(waiting: Sequence[UUID]) -> None:

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Final, Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from tenancy.rules.homes import CATALOGUE, parse_databases
+
 SUFFIX: Final = "_clone"  # the name that Secrets Manager's own rotation gives to a second user
 ROLE_PREFIX: Final = "tenancy_"
 PASSWORD_BYTES: Final = 32
@@ -15,7 +17,7 @@ ARN_SUFFIX_LENGTH: Final = len("-AbCdEf")
 
 
 class RotatedSecret(StrEnum):
-    """The secrets whose users are rotated, each with the URL of one role."""
+    """The secrets whose users are rotated, each with the URLs of one role."""
 
     DATABASE = "database"
     PLATFORM_DATABASE = "platform-database"
@@ -96,8 +98,9 @@ class DatabaseUrl:
         name = f"{self.role.removeprefix(ROLE_PREFIX)}-password"
         return name if self.user == self.role else f"{name}-clone"
 
-    def with_other_user(self) -> "DatabaseUrl":
-        """Return the URL with the other user of the role, and a new password.
+    @property
+    def other_user(self) -> str:
+        """The other user of the role.
 
         Raises:
             RotationError: the user is neither of the two.
@@ -105,7 +108,52 @@ class DatabaseUrl:
         others = {self.role: f"{self.role}{SUFFIX}", f"{self.role}{SUFFIX}": self.role}
         if self.user not in others:
             raise RotationError(f"The user {self.user!r} is none of {self.role} and {self.role}{SUFFIX}.")
+        return others[self.user]
+
+    def with_log_in(self, user: str, password: str) -> "DatabaseUrl":
+        """Return the URL with *user* and *password* in place of its own."""
         parts = urlsplit(self.text)
         server = parts.netloc.rpartition("@")[2]
-        user_info = f"{quote(others[self.user], safe='')}:{secrets.token_urlsafe(PASSWORD_BYTES)}"
+        user_info = f"{quote(user, safe='')}:{quote(password, safe='')}"
         return DatabaseUrl(role=self.role, text=urlunsplit(parts._replace(netloc=f"{user_info}@{server}")))
+
+    def has_database_of(self, other: "DatabaseUrl") -> bool:
+        """Tell whether both URLs differ in user and password at most."""
+        return self.with_log_in("", "").text == other.with_log_in("", "").text
+
+
+def parse_urls(secret: RotatedSecret, text: str) -> Mapping[str, DatabaseUrl]:
+    """Return the URLs in the *text* of a secret by the names of their databases.
+
+    Raises:
+        DatabaseListError: as for `parse_databases`.
+    """
+    role = ROLE_OF[secret]
+    return {name: DatabaseUrl(role=role, text=url) for name, url in parse_databases(text).items()}
+
+
+def format_urls(urls: Mapping[str, DatabaseUrl]) -> str:
+    """Return the text of a secret: one URL, or a line `name URL` for each of several databases."""
+    if len(urls) == 1:
+        return urls[CATALOGUE].text
+    return "\n".join(f"{name} {url.text}" for name, url in urls.items())
+
+
+def choose_next_urls(urls: Mapping[str, DatabaseUrl]) -> Mapping[str, DatabaseUrl]:
+    """Return the URLs of the next version, in which no user that is in use gets another password.
+
+    All databases get the other user, with one new password: databases of one server share their users, and proxies
+    share the secret of a user. If a database was added with another user than that of the first one, it gets the user
+    and the password of the first one instead, and all others stay as they are.
+
+    Raises:
+        RotationError: a user is neither of the two.
+    """
+    first, others = urls[CATALOGUE], {url.other_user for url in urls.values()}
+    if len(others) == 1:
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        return {name: url.with_log_in(first.other_user, password) for name, url in urls.items()}
+    return {
+        name: url if url.user == first.user else url.with_log_in(first.user, first.password)
+        for name, url in urls.items()
+    }

@@ -76,17 +76,6 @@ class UnknownDatabaseError(DeploymentError):
         )
 
 
-class SeveralDatabasesError(DeploymentError):
-    """This part of the platform works with one database only."""
-
-    def __init__(self) -> None:
-        """Name the secrets and the document."""
-        super().__init__(
-            "The secrets of PostgreSQL name several databases. This part works with one only. See docs/scaling.md,"
-            ' "Several databases".'
-        )
-
-
 class RoutedDatabases:
     """The databases that a secret names, as one role.
 
@@ -287,18 +276,6 @@ class RoutedDatabases:
         if name not in self._databases:
             raise UnknownDatabaseError(name)
         return self._databases[name]
-
-
-def only_of(homes: Homes) -> Database:
-    """Return the only database.
-
-    Raises:
-        SeveralDatabasesError: there are several, and the caller works for one.
-    """
-    every = homes.every()
-    if len(every) > 1:
-        raise SeveralDatabasesError
-    return every[0]
 
 
 def _find_owners(conn: Connection, wanted: tuple[str, list[str]]) -> list[UUID]:

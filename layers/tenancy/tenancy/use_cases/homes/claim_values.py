@@ -7,7 +7,7 @@ A value that is older than the second database has no entry. So a claim asks eac
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tenancy.errors import DomainTakenError
@@ -25,10 +25,18 @@ from tenancy.stores.postgres.platform.catalogue import (
 )
 
 
-def claim_values(homes: Homes, organization_id: UUID, entries: Sequence[Entry], *, now: datetime) -> Entry | None:
+def claim_values(
+    homes: Homes,
+    organization_id: UUID,
+    entries: Sequence[Entry],
+    *,
+    now: datetime,
+    claim_time: timedelta = VALUE_CLAIM_TIME,
+) -> Entry | None:
     """Claim *entries* for the organization, and return one that another organization has, or None.
 
-    With one database nothing is claimed, because the look-up tables of that database refuse a second owner.
+    With one database nothing is claimed, because the look-up tables of that database refuse a second owner. A claim
+    that is younger than *claim_time* is not taken over: its row may be about to be stored.
 
     Raises:
         UnavailableError: a database is unreachable.
@@ -38,7 +46,7 @@ def claim_values(homes: Homes, organization_id: UUID, entries: Sequence[Entry], 
     with homes.catalogue.transaction() as conn:
         claimed = upsert_entries(conn, organization_id, entries, now=now)
     for entry in entries:
-        if entry not in claimed and not _take_over(homes, organization_id, entry, now):
+        if entry not in claimed and not _take_over(homes, organization_id, entry, now, claim_time):
             return entry
     return _find_used(homes, organization_id, entries)
 
@@ -91,11 +99,11 @@ def release_values(homes: Homes, organization_id: UUID) -> None:
             delete_entries(conn, organization_id)
 
 
-def _take_over(homes: Homes, organization_id: UUID, entry: Entry, now: datetime) -> bool:
+def _take_over(homes: Homes, organization_id: UUID, entry: Entry, now: datetime, claim_time: timedelta) -> bool:
     """Take over an entry without a row in any home, and return whether it was one."""
     with homes.catalogue.transaction() as conn:
         claim = find_claim(conn, entry)
-    if claim is None or claim.claimed_at > now - VALUE_CLAIM_TIME:
+    if claim is None or claim.claimed_at > now - claim_time:
         return False
     with homes.tenant_transaction(claim.organization_id) as conn:
         if claim.organization_id in list_users(conn, entry):

@@ -17,7 +17,7 @@ from tenancy.stores.clickhouse.platform.organization_rows import (
 )
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.homes import Homes, only_of
+from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.deletions import (
     find_deletion,
     list_tombstone_times,
@@ -25,6 +25,7 @@ from tenancy.stores.postgres.platform.deletions import (
     update_restored,
 )
 from tenancy.stores.postgres.platform.organizations import lock_organization
+from tenancy.stores.postgres.platform.restored_homes import delete_named_people
 from tenancy.use_cases.deletion.delete import DELETED
 from tenancy.use_cases.deletion.erase import (
     OvertakenError,
@@ -57,6 +58,9 @@ def erase_again(
     deletion. If the backup is older than the first certificate, another one is signed, and the last contact gets
     another mail. The sweep starts the second count two days later.
 
+    With several databases, a former home may have returned with addresses in its log of the platform, after the home
+    has forgotten the people.
+
     Raises:
         UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. A further call continues.
         RowsLeftError: as for `certify`.
@@ -64,6 +68,7 @@ def erase_again(
     generation = _delete(erasure_stores.platform_db, organization_id, now=clock())
     request_id = RESTORER.request_id
     place_tombstones(erasure_stores, organization_id, generation, request_id=request_id, now=clock())
+    _delete_addresses(erasure_stores.platform_db, organization_id)
     for store in ERASABLE_STORES:
         erase_store(erasure_stores, organization_id, generation, store, now=clock())
     certify(erasure_stores, signer, organization_id, generation, request_id=request_id, now=clock())
@@ -94,9 +99,10 @@ def erase_returned(erasure_stores: ErasureStores) -> list[UUID]:
     Raises:
         RowsLeftError: ClickHouse has ignored a DELETE.
     """
-    client = erasure_stores.client()
-    with only_of(erasure_stores.platform_db).transaction() as conn:
-        times = list_tombstone_times(conn)
+    client, times = erasure_stores.client(), dict[UUID, datetime]()
+    for database in erasure_stores.platform_db.every():
+        with database.transaction() as conn:
+            times |= list_tombstone_times(conn)
     returned = sorted(list_organizations_with_rows(client) & times.keys())
     for organization_id in returned:
         _delete_rows(client, organization_id)
@@ -108,6 +114,14 @@ def _delete_rows(client: Client, organization_id: UUID) -> None:
     left = [f"clickhouse/{table}" for table, rows in count_event_rows(client, organization_id).items() if rows]
     if left:
         raise RowsLeftError(", ".join(left))
+
+
+def _delete_addresses(platform_db: Homes, organization_id: UUID) -> None:
+    """Delete the addresses of its people from the platform's log of each of several databases."""
+    databases = platform_db.every()
+    for database in databases if len(databases) > 1 else ():
+        with database.tenant_transaction(organization_id, ignores_moves=True) as conn:
+            delete_named_people(conn, organization_id)
 
 
 def _delete(platform_db: Homes, organization_id: UUID, *, now: datetime) -> int:

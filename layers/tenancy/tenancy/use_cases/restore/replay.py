@@ -5,7 +5,7 @@ writer runs, and no request is answered from data that was erased, or for a key 
 idempotent: after a death or an error the replay is run again from its beginning.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,14 +14,16 @@ from tenancy.rules.audit_record import PLATFORM_LOG, AuditRecord
 from tenancy.rules.register import RegisteredChanges, digest_of
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.homes import only_of
-from tenancy.stores.postgres.platform.restored import list_organization_ids, update_epochs
+from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.platform.restored import update_epochs
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
+from tenancy.use_cases.restore.claim_again import claim_again
 from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platform_keys_again
 from tenancy.use_cases.restore.end_tokens import end_tokens
 from tenancy.use_cases.restore.erase_again import erase_again, erase_returned, erase_unknown
 from tenancy.use_cases.restore.erase_subjects_again import Pause, erase_subjects_again
+from tenancy.use_cases.restore.find_homes import find_homes
 from tenancy.use_cases.restore.mark_again import mark_again
 from tenancy.use_cases.restore.restorer import RESTORER
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
@@ -33,21 +35,25 @@ type Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayStores:
-    """The restored databases, and the services of AWS with data of organizations."""
+    """The restored databases, *privacy* by name, and the services of AWS with data of organizations."""
 
     erasure: ErasureStores
-    privacy: PrivacyJobStores
+    privacy: Mapping[str, PrivacyJobStores]
     signer: Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures."""
+    """The numbers of one replay: organizations whose tokens ended, ended keys, and erasures.
+
+    *faults* are sentences. They name an organization that no database has, or a value that two organizations have.
+    """
 
     tokens: int
     keys: int
     organizations: int
     subjects: int
+    faults: Sequence[str] = ()
 
 
 def replay(
@@ -63,29 +69,47 @@ def replay(
     *pause* is that of `erase_subjects_again`.
 
     Raises:
+        ConflictingHomesError: several databases disagree on the home of an organization. Nothing was changed.
         UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. Call it again.
         RowsLeftError: as for `certify` and `erase_subjects_again`.
     """
     platform_db, now = stores.erasure.platform_db, clock()
-    with only_of(platform_db).transaction() as conn:
-        tokens = update_epochs(conn, epoch=int(now.timestamp()) // 60, now=now)
-        known = {digest_of(each): each for each in list_organization_ids(conn)}
+    homes = find_homes(platform_db)
+    known = {digest_of(each): each for each in homes.names}
+    tokens = _end_sessions(platform_db, now=now)
     say(f"{tokens} organizations: all sessions and access tokens end")
     say(f"{end_tokens(platform_db, known.values(), now=now)} invitations and password resets end")
-    keys = end_platform_keys_again(platform_db, changes.key_ends.get(digest_of(PLATFORM_LOG), {}), now=now)
-    for organization, ends in changes.key_ends.items():
-        if organization in known:
-            keys += end_keys_again(platform_db, known[organization], ends, now=now)
+    keys = _end_keys(platform_db, changes, known, now=now)
     say(f"{keys} keys end again")
     marked = mark_again(platform_db, changes, known, now=now)
     say(f"{marked} organizations are marked as deleted, or as restored, again")
     erased = _erase_organizations(stores, changes, known, clock=clock, say=say)
-    known_subjects = {known[each]: subjects for each, subjects in changes.subjects.items() if each in known}
-    subjects = erase_subjects_again(stores.privacy, known_subjects, clock=clock, pause=pause)
+    subjects = 0
+    for name, privacy in stores.privacy.items():
+        own = {known[each]: found for each, found in changes.subjects.items() if homes.is_in(name, known.get(each))}
+        subjects += erase_subjects_again(privacy, own, clock=clock, pause=pause)
     say(f"{subjects} data subjects: erased again")
-    done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects)
+    faults = [f'{each}: in no database, and "{name}" should have it' for each, name in homes.lost.items()]
+    faults += claim_again(platform_db, homes.names, now=clock())
+    done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects, faults=faults)
     _record(stores, done, now=clock())
     return done
+
+
+def _end_sessions(platform_db: Homes, *, now: datetime) -> int:
+    ended = 0
+    for database in platform_db.every():
+        with database.transaction() as conn:
+            ended += update_epochs(conn, epoch=int(now.timestamp()) // 60, now=now)
+    return ended
+
+
+def _end_keys(platform_db: Homes, changes: RegisteredChanges, known: Mapping[str, UUID], *, now: datetime) -> int:
+    ended = end_platform_keys_again(platform_db, changes.key_ends.get(digest_of(PLATFORM_LOG), {}), now=now)
+    for organization, ends in changes.key_ends.items():
+        if organization in known:
+            ended += end_keys_again(platform_db, known[organization], ends, now=now)
+    return ended
 
 
 def _erase_organizations(
@@ -100,7 +124,8 @@ def _erase_organizations(
 
     Tombstones that PostgreSQL has come first. Their organizations may have rows in an older ClickHouse again.
     """
-    restore_tombstones(only_of(stores.erasure.platform_db), stores.erasure.client())
+    for database in stores.erasure.platform_db.every():
+        restore_tombstones(database, stores.erasure.client())
     again = [known[each] for each in changes.organizations if each in known]
     for organization_id in sorted(again):
         erase_again(stores.erasure, stores.signer, organization_id, clock=clock)

@@ -1,0 +1,37 @@
+"""Enter the values of all organizations into the catalogue again, which may be older or newer than their homes."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.platform.catalogue import list_values
+from tenancy.use_cases.homes.claim_values import claim_values
+
+ANY_AGE: Final = timedelta()
+
+
+def claim_again(platform_db: Homes, organization_ids: Iterable[UUID], *, now: datetime) -> list[str]:
+    """Claim the values of the organizations, and return a sentence for each one with a value of another organization.
+
+    A restored catalogue may have a value for an organization that has given it up. A look-up would ask that one only.
+    A restored home may have a domain that its organization has given up, and that another one has proven since. With
+    one database there are no entries, and its unique indexes rule that out.
+
+    Raises:
+        UnavailableError: a database is unreachable.
+    """
+    if len(platform_db.every()) == 1:
+        return []
+    faults = []
+    for organization_id in organization_ids:
+        with platform_db.tenant_transaction(organization_id) as conn:
+            entries = list_values(conn, organization_id)
+        if not entries:
+            continue
+        # No function runs, so no row of a claim is about to be stored.
+        taken = claim_values(platform_db, organization_id, entries, now=now, claim_time=ANY_AGE)
+        if taken is not None:
+            faults.append(f"{organization_id}: another organization has its {taken.kind} {taken.value!r}, too")
+    return faults

@@ -1,0 +1,197 @@
+"""Reconcile the homes of organizations after databases were restored from backups of different times.
+
+A restored database may have organizations that have moved away since, or lack those that have moved there. Each
+organization gets one home, the newest copy, and all other copies are deleted. docs/disaster-recovery.md has the cases.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from scripts.move.access import movers_access, only_run
+from scripts.move.checks import require_database
+from scripts.move.databases import Connections
+from scripts.move.errors import MoveError
+from scripts.move.homes import Mark, find_home, list_copies, list_marks, put_home, put_mark
+from scripts.move.recovery import MOVED
+from scripts.move.replication import drop_publication, end_replication, list_publications
+from scripts.move.roll_ups import open_again
+from scripts.move.tables import delete_rows, list_tables
+from scripts.move.unique_values import delete_answers
+from tenancy.rules.homes import CATALOGUE
+
+INCOMING: Final = "incoming"
+NOT_RESTORED: Final = datetime.max.replace(tzinfo=UTC)  # such a database is newer than each backup
+UNDECIDED: Final = (
+    "{organization_id} is at home in {names}, and --restored does not tell which of them is newest. Nothing was"
+    " changed. Add --keep {organization_id}=NAME with the one to keep."
+)
+INCOMPLETE: Final = (
+    "{organization_id} is at home in no database. Its copy in {names} may be incomplete or old. Nothing was changed."
+    " Add --keep {organization_id}=NAME with the copy to keep, or first add an older backup of its former home as a"
+    " further database."
+)
+
+OVERTAKEN: Final = (
+    '{organization_id}: "{target}" has a copy of it, which a move made after the backup of "{source}". It may be'
+    " complete. Nothing was changed. Add --keep {organization_id}=NAME with the one to keep."
+)
+
+type Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An organization in the databases: those that have a *copy* of its row, and their *marks*."""
+
+    organization_id: UUID
+    copies: Sequence[str]
+    marks: Mapping[str, Mark]
+
+    @property
+    def homes(self) -> list[str]:
+        """The databases that are its home, as far as they know themselves."""
+        return [name for name in self.copies if name not in self.marks]
+
+    def committed(self, restored: Iterable[str]) -> list[str]:
+        """Return the target of a move that is committed and was not restored. It has all rows, and is not open yet."""
+        return [
+            name
+            for name, mark in self.marks.items()
+            if mark.state == INCOMING
+            and name in self.copies
+            and name not in restored
+            and (source := self.marks.get(mark.other)) is not None
+            and (source.state, source.other, source.move_id) == (MOVED, name, mark.move_id)
+        ]
+
+
+def reconcile_homes(
+    connections: Connections, restored: Mapping[str, datetime], kept: Mapping[UUID, str], say: Say
+) -> None:
+    """Give each organization one home, delete all other copies, and correct the directory. Idempotent.
+
+    *restored* has the time of the backup of each database that was restored. *kept* has homes that the operator has
+    chosen. No function may write meanwhile.
+
+    Raises:
+        MoveError: the home of an organization cannot be known. Nothing was changed.
+    """
+    for name in (*restored, *kept.values()):
+        require_database(connections, name)
+    with only_run(connections), movers_access(connections):
+        end_replication(connections, list(connections.databases))
+        found = _find_all(connections)
+        for organization_id in kept.keys() - {each.organization_id for each in found}:
+            raise MoveError(f"No database knows {organization_id}. Nothing was changed.")
+        chosen = [(each, _choose(each, restored, kept.get(each.organization_id))) for each in found]
+        for each, home in chosen:
+            if home is None:
+                _forget(connections, each, say)
+            else:
+                _reconcile(connections, each, home, say)
+        for name in connections.databases:
+            for publication in list_publications(connections.mover(name)):
+                drop_publication(connections.owner(name), publication)
+    say("Each organization has one home at most. Replay the register now.")
+
+
+def _find_all(connections: Connections) -> list[Found]:
+    copies: dict[UUID, list[str]] = {}
+    marks: dict[UUID, dict[str, Mark]] = {}
+    for name in connections.databases:
+        for organization_id in list_copies(connections.mover(name)):
+            copies.setdefault(organization_id, []).append(name)
+        for mark in list_marks(connections.mover(name)):
+            marks.setdefault(mark.organization_id, {})[name] = mark
+    return [
+        Found(organization_id=each, copies=copies.get(each, []), marks=marks.get(each, {}))
+        for each in sorted(copies.keys() | marks.keys())
+    ]
+
+
+def _choose(found: Found, restored: Mapping[str, datetime], kept: str | None) -> str | None:
+    """Return the home of the organization, or None if no database has a row of it.
+
+    Each home was its home at the time of that database. A later one has all that an earlier one had.
+    """
+    if kept is not None:
+        if kept not in found.copies:
+            raise MoveError(f'The database "{kept}" does not have {found.organization_id}. Nothing was changed.')
+        return kept
+    times = {name: restored.get(name, NOT_RESTORED) for name in (*found.copies, *found.marks)}
+    homes = found.homes or found.committed(restored)
+    newest = [name for name in homes if times[name] == max(times[each] for each in homes)]
+    for name, mark in found.marks.items():
+        if (
+            mark.state == INCOMING
+            and name in found.copies
+            and [mark.other] == newest
+            and times[name] > times[mark.other]
+        ):
+            raise MoveError(OVERTAKEN.format(organization_id=found.organization_id, target=name, source=mark.other))
+    if len(newest) == 1:
+        return newest[0]
+    if not found.copies:
+        return None
+    text, names = (UNDECIDED, newest) if newest else (INCOMPLETE, found.copies)
+    raise MoveError(text.format(organization_id=found.organization_id, names=_quoted(names)))
+
+
+def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> None:
+    """Make *home* the only home. A next run chooses it as well, whatever this one has done."""
+    organization_id, others = found.organization_id, [name for name in connections.databases if name != home]
+    incoming = _delete_incoming(connections, found, others)
+    for name in others:
+        mark = found.marks.get(name)
+        is_marked = mark is not None and (mark.state, mark.other) == (MOVED, home)
+        if (name in found.copies or mark is not None) and not is_marked:
+            put_mark(connections.mover(name), _mark(organization_id, MOVED, home))
+    if home in found.marks:
+        if found.marks[home].state == MOVED:
+            put_mark(connections.mover(home), _mark(organization_id, INCOMING, home))
+        open_again(connections.mover(home), organization_id, say)
+    if find_home(connections.mover(CATALOGUE), organization_id) != home:
+        put_home(connections.mover(CATALOGUE), organization_id, home)
+        say(f'{organization_id}: the directory has "{home}" now.')
+    stale = [name for name in others if name in found.copies and name not in incoming]
+    for name in stale:  # its mark hides the rows, and the row of the organization is the last to go
+        _delete_copy(connections, name, organization_id)
+    if emptied := [*incoming, *stale]:
+        say(f'{organization_id}: its home is "{home}". Its copy in {_quoted(emptied)} is deleted.')
+
+
+def _forget(connections: Connections, found: Found, say: Say) -> None:
+    """Name an organization that no database has. Of a copy that had just begun, the parts are deleted."""
+    names = _quoted(sorted({mark.other for mark in found.marks.values()}))
+    for name in _delete_incoming(connections, found, list(connections.databases)):
+        put_mark(connections.mover(name), _mark(found.organization_id, MOVED, found.marks[name].other))
+    say(f"{found.organization_id}: no database has its rows. Before the restore its home was {names}.")
+
+
+def _delete_incoming(connections: Connections, found: Found, names: Sequence[str]) -> list[str]:
+    """Delete the copies of moves in the databases *names*, and return those that had one.
+
+    Their marks come later: such a copy may have rows without the row of the organization.
+    """
+    incoming = [name for name in names if name in found.marks and found.marks[name].state == INCOMING]
+    for name in incoming:
+        _delete_copy(connections, name, found.organization_id)
+    return incoming
+
+
+def _delete_copy(connections: Connections, name: str, organization_id: UUID) -> None:
+    conn = connections.mover(name)
+    delete_rows(conn, list_tables(conn), organization_id)
+    if name != CATALOGUE:
+        delete_answers(conn, organization_id)
+
+
+def _mark(organization_id: UUID, state: str, other: str) -> Mark:
+    return Mark(organization_id=organization_id, state=state, other=other, move_id=uuid4())
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return " and ".join(f'"{name}"' for name in names)
