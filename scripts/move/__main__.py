@@ -32,9 +32,19 @@ def main() -> int:
         print(f"move: {error}", file=sys.stderr)
         return 1
     except psycopg.Error as error:
-        print(f"move: PostgreSQL: {str(error).strip()} Run the same command again.", file=sys.stderr)
+        print(f"move: {describe(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def describe(error: psycopg.Error) -> str:
+    """Return the sentence about an error of PostgreSQL, with the next step.
+
+    Another run helps after a broken connection, and not if a right or a table is missing.
+    """
+    can_pass = isinstance(error, psycopg.OperationalError)
+    step = "Run the same command again." if can_pass else 'See docs/operations.md, "Move an organization".'
+    return f"PostgreSQL: {str(error).strip()} {step}"
 
 
 def say(line: str) -> None:
