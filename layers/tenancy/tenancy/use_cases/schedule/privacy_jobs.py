@@ -28,6 +28,7 @@ from tenancy.use_cases.privacy.write_export import (
     postpone_export,
     write_export,
 )
+from tenancy.use_cases.schedule.failures import skip_moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,8 @@ def run_privacy_jobs(
     _expire_letters(stores, run, has_time, clock)
     _run_due_erasures(stores, run, has_time, clock)
     while has_time() and (export := claim_due_export(stores.platform_db, now=clock())):
-        _export(stores, export, run, has_time, clock)
+        with skip_moved():
+            _export(stores, export, run, has_time, clock)
     return run
 
 
@@ -101,7 +103,8 @@ def _run_due_erasures(
     stores: PrivacyJobStores, run: PrivacyJobRun, has_time: Callable[[], bool], clock: Callable[[], datetime]
 ) -> None:
     while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
-        _erase(stores, erasure, run, has_time, clock)
+        with skip_moved():
+            _erase(stores, erasure, run, has_time, clock)
 
 
 def _delete_expired(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
@@ -146,9 +149,9 @@ def _erase(
         failures.append(error)
     else:
         is_searched = _erase_registered(stores, job, run, has_time, clock, failures)
-    run.causes += failures
     if failures:
         postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
+        run.causes += failures
         run.postponed += 1
     elif not is_searched:
         postpone_erasure(stores.platform_db, job, due_at=clock())
