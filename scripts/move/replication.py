@@ -12,8 +12,8 @@ from psycopg.errors import LockNotAvailable, ObjectInUse, UndefinedObject
 from scripts.move.databases import Connection, Connections
 from scripts.move.errors import MoveError
 from scripts.move.tables import Table
+from tenancy.rules.homes import MOVE_PREFIX
 
-PREFIX: Final = "tenancy_move_"
 POLL_SECONDS: Final = 0.02
 REPORT_SECONDS: Final = 10.0
 MAX_ERRORS: Final = 3  # of the workers. A second try may succeed after a deadlock, and never if a table differs.
@@ -86,7 +86,7 @@ HAS_CONFIRMED: Final = """
 
 def name_of(move_id: UUID) -> str:
     """Return the name of the publication, the slot and the subscription of a move."""
-    return f"{PREFIX}{move_id.hex}"
+    return f"{MOVE_PREFIX}{move_id.hex}"
 
 
 def create_publication(owner: Connection, name: str, tables: Sequence[Table], organization_id: UUID) -> None:
@@ -113,7 +113,7 @@ def drop_publication(owner: Connection, name: str) -> None:
 
 def list_publications(conn: Connection) -> list[str]:
     """Return the publications of moves in the database."""
-    return [name for (name,) in conn.execute(LIST_PUBLICATIONS, (PREFIX,)).fetchall()]
+    return [name for (name,) in conn.execute(LIST_PUBLICATIONS, (MOVE_PREFIX,)).fetchall()]
 
 
 def create_slot(source: Connection, name: str) -> None:
@@ -208,7 +208,9 @@ def end_replication(connections: Connections, names: Iterable[str], *, seconds: 
     found: list[tuple[str, str]] = []
     workers: list[tuple[str, str]] = []
     for name in names:
-        for subscription, start, finish in connections.mover(name).execute(LIST_SUBSCRIPTIONS, (PREFIX,)).fetchall():
+        for subscription, start, finish in (
+            connections.mover(name).execute(LIST_SUBSCRIPTIONS, (MOVE_PREFIX,)).fetchall()
+        ):
             connections.mover(name).execute(sql.SQL(DISABLE).format(name=sql.Identifier(subscription)))
             found.append((name, subscription))
             workers.append((start, finish))
@@ -223,7 +225,7 @@ def end_replication(connections: Connections, names: Iterable[str], *, seconds: 
 
 def _drop_slots(conn: Connection, workers: Sequence[tuple[str, str]], deadline: float) -> None:
     starts, finishes = [start for start, _ in workers], [finish for _, finish in workers]
-    while slots := conn.execute(LIST_SLOTS, (PREFIX, starts, finishes)).fetchall():
+    while slots := conn.execute(LIST_SLOTS, (MOVE_PREFIX, starts, finishes)).fetchall():
         if time.monotonic() > deadline:
             raise MoveError(f"The replication slot {slots[0][0]} is still in use. Run the same command again.")
         for slot, sender in slots:
