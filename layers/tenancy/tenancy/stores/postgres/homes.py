@@ -172,10 +172,6 @@ class RoutedDatabases:
             UnavailableError: the catalogue or the home is unreachable, or several moves have ended meanwhile.
             UnboundRoleError, RuntimeError: as for `Database.transaction`.
         """
-        if (only := self._find_only()) is not None:
-            return only.tenant_transaction(
-                organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds
-            )
         return self._routed_transaction(organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds)
 
     def look_up_in_homes[Found](
@@ -239,9 +235,12 @@ class RoutedDatabases:
         is_snapshot: bool = False,
         statement_seconds: int | None = None,
     ) -> tuple[Database, Connection]:
-        """Enter a transaction in the home of the organization. A stale entry of the cache gets one retry."""
+        """Enter a transaction in the home of the organization. A stale entry of the cache gets one retry.
+
+        The only database may lead to one that the cached secret does not name yet.
+        """
         for _ in range(2):
-            name, move_id = self._find_home(organization_id), None
+            name, move_id = self.name_home(organization_id), None
             for _ in range(MAX_HOPS + 1):
                 database = self._named(name)
                 transaction = database.tenant_transaction(
