@@ -17,7 +17,9 @@ from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.register import Register
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.dead_letters.expire import expire_dead_letters
+from tenancy.use_cases.homes.find_copies import find_copies
 from tenancy.use_cases.privacy.erase_from_dead_letters import erase_from_dead_letters
 from tenancy.use_cases.privacy.erase_subject import claim_due_erasure, erase_subject, postpone_erasure
 from tenancy.use_cases.privacy.export_pages import ExportSource
@@ -35,10 +37,12 @@ from tenancy.use_cases.schedule.failures import skip_moved
 class PrivacyJobStores:
     """The stores that jobs use.
 
-    Exports are read as a tenant: by the functions' role and by ClickHouse's reader.
+    Exports are read as a tenant: by the functions' role and by ClickHouse's reader. *homes* are all databases, of which
+    *platform_db* is one. None if there is no other.
     """
 
     platform_db: Database
+    homes: Homes | None = None
     db: Database
     writer: Callable[[], Client]
     reader: Callable[[], Client]
@@ -52,14 +56,15 @@ class PrivacyJobStores:
 class PrivacyJobRun:
     """The numbers of jobs that a run has finished, expired or postponed.
 
-    *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *letters_expired* are deleted
-    dead letters. *causes* are the errors of postponed erasures.
+    *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *waiting* erasures wait for the
+    end of a move. *letters_expired* are deleted dead letters. *causes* are the errors of postponed erasures.
     """
 
     erasures: int = 0
     exports: int = 0
     expired: int = 0
     postponed: int = 0
+    waiting: int = 0
     letters_expired: int = 0
     causes: list[UnavailableError] = field(default_factory=list)
 
@@ -138,13 +143,17 @@ def _erase(
     has_time: Callable[[], bool],
     clock: Callable[[], datetime],
 ) -> None:
-    """Run one turn of an erasure, if the register has it.
+    """Run one turn of an erasure, if the register has it, and if no move of the organization is unfinished.
 
     While dead letters are left, the job is due again at once: another organization has its turn first.
     """
     is_searched, failures = False, list[UnavailableError]()
     try:
         stores.register.put(erased_subject(job))
+        if stores.homes is not None and find_copies(stores.homes, job.organization_id):
+            postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
+            run.waiting += 1
+            return
     except UnavailableError as error:
         failures.append(error)
     else:
