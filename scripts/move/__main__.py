@@ -15,6 +15,7 @@ import psycopg
 from scripts.move.databases import Connections, read_databases
 from scripts.move.errors import MoveError
 from scripts.move.organization import complete_moves, move_bucket, move_organization
+from scripts.move.values import enter_all
 
 PASSWORD_BYTES: Final = 32
 FENCE_SECONDS: Final = 5  # statements of functions end after 10 s
@@ -61,6 +62,8 @@ def _run(connections: Connections, arguments: argparse.Namespace) -> None:
         move_bucket(
             connections, arguments.number, arguments.to, say, fence_seconds=fence_seconds, grace_seconds=grace_seconds
         )
+    elif arguments.command == "values":
+        enter_all(connections, say, grace_seconds=arguments.grace_seconds)
     else:
         complete_moves(connections, say)
 
@@ -72,12 +75,14 @@ def _parse_arguments() -> argparse.Namespace:
     organization.add_argument("id", type=UUID, help="the id of the organization")
     bucket = commands.add_parser("bucket", help="move a bucket: its organizations, and its future ones")
     bucket.add_argument("number", type=int, help="0 to 1023")
-    bucket.add_argument("--grace-seconds", type=float, default=GRACE_SECONDS, help="how long to look for new ones")
+    values = commands.add_parser("values", help="enter the unique values of all organizations into the catalogue")
+    for command in (bucket, values):
+        command.add_argument("--grace-seconds", type=float, default=GRACE_SECONDS, help="the longest time of a request")
     complete = commands.add_parser("complete", help="complete or undo interrupted moves")
     for command in (organization, bucket):
         command.add_argument("--to", required=True, help="the name of the target database")
         command.add_argument("--fence-seconds", type=int, default=FENCE_SECONDS, help="the longest time of the fence")
-    for command in (organization, bucket, complete):
+    for command in (organization, bucket, values, complete):
         command.add_argument("--databases", type=Path, required=True, help="a JSON file with the URLs of all databases")
     return parser.parse_args()
 

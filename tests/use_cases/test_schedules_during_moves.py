@@ -73,7 +73,11 @@ class WatchedDatabase(Database):
         self._acme = acme
         self.modules: set[str] = set()
 
-    def tenant_transaction(self, organization_id: UUID, **options: Any) -> AbstractContextManager[Connection]:  # noqa: ANN401
+    def tenant_transaction(  # type: ignore[override]
+        self,
+        organization_id: UUID,
+        **options: Any,  # noqa: ANN401
+    ) -> AbstractContextManager[Connection]:
         if organization_id == self._acme:
             self.modules.add(sys._getframe(1).f_globals["__name__"].removeprefix("tenancy.use_cases."))
         return super().tenant_transaction(organization_id, **options)

@@ -49,6 +49,12 @@ class Entry(NamedTuple):
     value: str
 
 
+# Entries of PLATFORM_LOG, which no organization can have. From the first one on, each new value is claimed, also with
+# one database. With the other ones all values have an entry, so a value without one is unknown.
+ENTERING: Final = Entry(EntryKind.KEY, "+")
+ENTERED: Final = "*"  # of each kind
+
+
 def parse_databases(text: str) -> Mapping[str, str]:
     """Return the URLs in a secret by the names of their databases, the catalogue first.
 

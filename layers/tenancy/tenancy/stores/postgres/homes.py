@@ -13,7 +13,7 @@ from uuid import UUID
 from tenancy.errors import AwsCallError, DeploymentError, UnavailableError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.durations import HOME_CACHE_SECONDS, SECRET_CACHE_SECONDS
-from tenancy.rules.homes import CATALOGUE, DatabaseListError, Entry, bucket_of, parse_databases
+from tenancy.rules.homes import CATALOGUE, ENTERED, DatabaseListError, Entry, bucket_of, parse_databases
 from tenancy.stores.postgres.client import Connection, Database, MovedError
 
 FIND_OWNERS: Final = "SELECT organization_id FROM find_catalogue_entries(%s, %s)"
@@ -179,7 +179,8 @@ class RoutedDatabases:
     ) -> Sequence[Found]:
         """Return the result of *read* for each of the organizations, in its own transaction.
 
-        A value that is not in the catalogue is unknown, or older than the second database. Each database is asked.
+        A value that is not in the catalogue is unknown, or older than the second database. Each database is asked,
+        until all values are entered (`ENTERED`).
 
         Raises:
             UnavailableError: the catalogue or a home is unreachable.
@@ -187,12 +188,12 @@ class RoutedDatabases:
         if (only := self._find_only()) is not None:
             return only.look_up_in_homes(read)
         wanted = list(values)
-        owners = self._find_owners(wanted)
+        owners, are_entered = self._find_owners(wanted)
         found = []
         for organization_id in dict.fromkeys([*ids, *owners]):
             with self.tenant_transaction(organization_id) as conn:
                 found.append(read(conn))
-        if len(owners) < len(wanted):
+        if not are_entered and len(owners) < len(wanted):
             found += [database.look_up(read) for database in self.every()]
         return found
 
@@ -257,12 +258,14 @@ class RoutedDatabases:
             self._homes.pop(organization_id, None)
         raise UnavailableError("The organization is being moved to another database. Try again.")
 
-    def _find_owners(self, entries: Iterable[Entry]) -> list[UUID]:
+    def _find_owners(self, entries: Iterable[Entry]) -> tuple[list[UUID], bool]:
+        """Return the owners of *entries*, and whether all values of their kinds are entered."""
         by_kind: dict[str, list[str]] = {}
         for kind, value in entries:
-            by_kind.setdefault(kind, []).append(value)
-        found = (self.catalogue.look_up(partial(_find_owners, wanted=wanted)) for wanted in by_kind.items())
-        return [owner for owners in found for owner in owners]
+            by_kind.setdefault(kind, [ENTERED]).append(value)
+        found = [self.catalogue.look_up(partial(_find_owners, wanted=wanted)) for wanted in by_kind.items()]
+        are_entered = all(PLATFORM_LOG in owners for owners in found)
+        return [owner for owners in found for owner in owners if owner != PLATFORM_LOG], are_entered
 
     def _find_home(self, organization_id: UUID) -> str:
         name, until = self._homes.get(organization_id, ("", 0.0))

@@ -15,6 +15,7 @@ from tenancy.rules.register import RegisteredChanges, digest_of
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.homes import only_of
+from tenancy.stores.postgres.platform.catalogue import delete_markers
 from tenancy.stores.postgres.platform.restored import list_organization_ids, update_epochs
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
@@ -67,6 +68,8 @@ def replay(
         RowsLeftError: as for `certify` and `erase_subjects_again`.
     """
     platform_db, now = stores.erasure.platform_db, clock()
+    with platform_db.catalogue.transaction() as conn:
+        delete_markers(conn)  # a restored catalogue lacks the entries of later values
     with only_of(platform_db).transaction() as conn:
         tokens = update_epochs(conn, epoch=int(now.timestamp()) // 60, now=now)
         known = {digest_of(each): each for each in list_organization_ids(conn)}
