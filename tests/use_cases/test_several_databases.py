@@ -48,6 +48,7 @@ from tenancy.use_cases.schedule.each_database import as_other_role
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import OPERATOR, REGION, AwsAccount, new_organization, tenant_of
 from tests.use_cases.erasing import GRACE, WRITER_WAIT, Platform
+from tests.use_cases.test_erasures_after_moves import Move
 from tests.use_cases.two_homes import TwoHomes, homes
 
 __all__ = ["homes"]  # a fixture
@@ -126,6 +127,14 @@ def test_list_has_the_organizations_of_all_databases_in_pages(
     assert (first.has_more, second.has_more) == (True, False)
     seen = [each.id for each in (*first.rows, *second.rows)]
     assert seen == [each.organization.id for each in (initech, globex, acme)]
+
+
+def test_organization_that_moves_meanwhile_is_listed_once(homes: TwoHomes, acme: Provisioned) -> None:
+    Move(homes, acme.organization.id).copy()  # as the second read finds it, after the move
+
+    page = list_organization_page(homes.platform, status=None, tier=None, cursor=None, limit=1)
+
+    assert ([each.id for each in page.rows], page.has_more) == ([acme.organization.id], False)
 
 
 @pytest.mark.usefixtures("acme", "globex")
