@@ -113,10 +113,12 @@ def test_migration_during_the_copy_undoes_the_move(
 
 
 def test_value_of_another_organization_in_the_catalogue_is_refused(deployment: Deployment, acme: Organization) -> None:
-    statement = "INSERT INTO catalogue_entries VALUES (%s, 'subdomain', %s, now())"
-    deployment[MAIN].superuser.execute(statement, (uuid4(), acme.provisioned.organization.subdomain))
-
-    answer = refusal(deployment, acme.id, SECOND)
+    statement, other = "INSERT INTO catalogue_entries VALUES (%s, 'subdomain', %s, now())", uuid4()
+    deployment[MAIN].superuser.execute(statement, (other, acme.provisioned.organization.subdomain))
+    try:
+        answer = refusal(deployment, acme.id, SECOND)
+    finally:
+        deployment[MAIN].superuser.execute("DELETE FROM catalogue_entries WHERE organization_id = %s", (other,))
 
     assert answer == f"Another organization has these values of {acme.id} in the catalogue: subdomain."
 
