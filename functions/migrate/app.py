@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from tenancy.gateway.custom_resource import serve_custom_resource
 from tenancy.rules.durations import MIGRATION_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.use_cases.schema.migrate import prepare_databases
+from tenancy.use_cases.schema.migrate import DatabaseRoles, prepare_databases
 from tenancy.wiring import Wiring
 
 LAYERS = "/opt"  # Lambda mounts layers/migrations here. Emulators put layers on sys.path instead.
@@ -32,7 +32,10 @@ def migrate_all() -> dict[str, Any]:
         closing(wiring.owner_database) as owner,
         closing(wiring.authorizer_database) as authorizer,
     ):
-        applied = prepare_databases(owner, authorizer, connect, wiring.secrets, migrations_folder())
+        roles = DatabaseRoles(
+            owner=owner, functions=wiring.database, platform=wiring.platform_database, authorizer=authorizer
+        )
+        applied = prepare_databases(roles, connect, wiring.secrets, migrations_folder())
     logger.info("migrated", postgres=list(applied.postgres), clickhouse=list(applied.clickhouse))
     if applied.skipped:
         skipped = list(applied.skipped)

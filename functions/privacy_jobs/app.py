@@ -51,7 +51,7 @@ def run_jobs(database: OneDatabase) -> dict[str, Any]:
         UnavailableError: a store is unreachable. The jobs that need it are due again in a minute.
     """
     ends_at = time.monotonic() + PRIVACY_JOBS_WORK_TIME_SECONDS / len(platform_db.every())
-    own = stores_of(platform_db=database, db=as_other_role(database, platform_db, db))
+    own = stores_of(platform_db=database, homes=platform_db, db=as_other_role(database, platform_db, db))
     run = run_privacy_jobs(own, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
     result = {name: value for name, value in asdict(run).items() if name != "causes"}
     if any(result.values()):

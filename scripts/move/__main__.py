@@ -17,6 +17,7 @@ from scripts.move.databases import Connections, read_databases
 from scripts.move.errors import MoveError
 from scripts.move.organization import complete_moves, move_bucket, move_organization
 from scripts.move.reconciliation import reconcile_homes
+from scripts.move.values import enter_all
 
 PASSWORD_BYTES: Final = 32
 FENCE_SECONDS: Final = 5  # statements of functions end after 10 s
@@ -34,9 +35,19 @@ def main() -> int:
         print(f"move: {error}", file=sys.stderr)
         return 1
     except psycopg.Error as error:
-        print(f"move: PostgreSQL: {str(error).strip()} Run the same command again.", file=sys.stderr)
+        print(f"move: {describe(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def describe(error: psycopg.Error) -> str:
+    """Return the sentence about an error of PostgreSQL, with the next step.
+
+    Another run helps after a broken connection, and not if a right or a table is missing.
+    """
+    can_pass = isinstance(error, psycopg.OperationalError)
+    step = "Run the same command again." if can_pass else 'See docs/operations.md, "Move an organization".'
+    return f"PostgreSQL: {str(error).strip()} {step}"
 
 
 def say(line: str) -> None:
@@ -55,6 +66,8 @@ def _run(connections: Connections, arguments: argparse.Namespace) -> None:
         )
     elif arguments.command == "reconcile":
         reconcile_homes(connections, dict(arguments.restored), dict(arguments.keep), say)
+    elif arguments.command == "values":
+        enter_all(connections, say, grace_seconds=arguments.grace_seconds)
     else:
         complete_moves(connections, say)
 
@@ -66,7 +79,9 @@ def _parse_arguments() -> argparse.Namespace:
     organization.add_argument("id", type=UUID, help="the id of the organization")
     bucket = commands.add_parser("bucket", help="move a bucket: its organizations, and its future ones")
     bucket.add_argument("number", type=int, help="0 to 1023")
-    bucket.add_argument("--grace-seconds", type=float, default=GRACE_SECONDS, help="how long to look for new ones")
+    values = commands.add_parser("values", help="enter the unique values of all organizations into the catalogue")
+    for command in (bucket, values):
+        command.add_argument("--grace-seconds", type=float, default=GRACE_SECONDS, help="the longest time of a request")
     complete = commands.add_parser("complete", help="complete or undo interrupted moves")
     reconcile = commands.add_parser("reconcile", help="give each organization one home after a restore")
     reconcile.add_argument(
@@ -88,7 +103,7 @@ def _parse_arguments() -> argparse.Namespace:
     for command in (organization, bucket):
         command.add_argument("--to", required=True, help="the name of the target database")
         command.add_argument("--fence-seconds", type=int, default=FENCE_SECONDS, help="the longest time of the fence")
-    for command in (organization, bucket, complete, reconcile):
+    for command in (organization, bucket, values, complete, reconcile):
         command.add_argument("--databases", type=Path, required=True, help="a JSON file with the URLs of all databases")
     return parser.parse_args()
 

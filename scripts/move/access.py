@@ -7,7 +7,7 @@ password, which expires after a day. The next run replaces the password, and rem
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import psycopg
@@ -16,6 +16,7 @@ from psycopg import sql
 from scripts.move.databases import MOVER, Connection, Connections
 from scripts.move.errors import MoveError
 from scripts.move.tables import list_sequences, list_tables
+from tenancy.rules.durations import LONGEST_MOVE
 from tenancy.rules.homes import CATALOGUE
 
 # RDS has the role rds_replication instead of the attribute REPLICATION.
@@ -34,7 +35,6 @@ ROLE_MISSING: Final = (
 )
 LOG_IN: Final = "ALTER ROLE tenancy_mover LOGIN PASSWORD {verifier} VALID UNTIL {end}"
 LOG_OUT: Final = "ALTER ROLE tenancy_mover NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'"
-LONGEST_RUN: Final = timedelta(days=1)
 VERIFIER: Final = b"scram-sha-256"
 OTHER_TABLES: Final = (
     "bucket_homes",
@@ -136,7 +136,7 @@ def _require_role(conn: Connection, name: str) -> None:
 def _grant(connections: Connections, name: str) -> None:
     administrator, owner = connections.administrator(name), connections.owner(name)
     password, role = connections.password.encode(), MOVER.encode()
-    end = (datetime.now(UTC) + LONGEST_RUN).isoformat()
+    end = (datetime.now(UTC) + LONGEST_MOVE).isoformat()
     verifier = administrator.pgconn.encrypt_password(password, role, VERIFIER).decode()
     administrator.execute(sql.SQL(LOG_IN).format(verifier=sql.Literal(verifier), end=sql.Literal(end)))
     tables = list_tables(owner)

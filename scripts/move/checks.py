@@ -52,7 +52,7 @@ def require_ready(connections: Connections, source: str, target: str) -> list[Ta
     Raises:
         MoveError: their schemas differ, or the source cannot replicate.
     """
-    versions = {name: _list_versions(connections.owner(name)) for name in (source, target)}
+    versions = {name: list_versions(connections.owner(name)) for name in (source, target)}
     if versions[source] != versions[target]:
         latest = {name: max(found, default=(0, ""))[0] for name, found in versions.items()}
         raise MoveError(
@@ -84,6 +84,11 @@ def require_empty(target: Connection, name: str, tables: Sequence[Table], organi
         raise MoveError(f'The database "{name}" has rows of {organization_id} already: {", ".join(filled)}.')
 
 
+def list_versions(conn: Connection) -> list[tuple[int, str]]:
+    """Return the migrations of the database, with their digests."""
+    return [(int(version), str(digest)) for version, digest in conn.execute(LIST_VERSIONS).fetchall()]
+
+
 def _require_replication(conn: Connection, name: str, tables: Sequence[Table]) -> None:
     if unidentified := list_unidentified(conn, tables):
         raise MoveError(f"The replica identity of these tables lacks the organization: {', '.join(unidentified)}.")
@@ -98,7 +103,3 @@ def _require_replication(conn: Connection, name: str, tables: Sequence[Table]) -
             f'"{name}" has {free_slots} free replication slots, and a move needs {NEEDED_SLOTS}. Drop unused ones'
             " (pg_replication_slots), or raise max_replication_slots."
         )
-
-
-def _list_versions(conn: Connection) -> list[tuple[int, str]]:
-    return [(int(version), str(digest)) for version, digest in conn.execute(LIST_VERSIONS).fetchall()]

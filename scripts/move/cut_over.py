@@ -12,11 +12,13 @@ from psycopg import sql
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from scripts.move.access import require_only_run
+from scripts.move.checks import list_versions
 from scripts.move.comparison import require_equal_rows
 from scripts.move.databases import Connection, Connections
 from scripts.move.errors import MoveError
 from scripts.move.homes import Mark, put_mark
-from scripts.move.replication import await_position, end_replication, find_position, name_of
+from scripts.move.leases import await_leases, is_releasing
+from scripts.move.replication import await_catch_up, await_position, end_replication, find_position, name_of
 from scripts.move.steps import MoveStep
 from scripts.move.tables import Table, list_sequences, list_tables
 from scripts.move.unique_values import enter_values
@@ -34,7 +36,6 @@ SHARE_FENCE: Final = "SELECT pg_advisory_xact_lock_shared(%s)"
 ATTEMPTS: Final = 60
 LAGS: Final = 5
 MAX_PAUSE_SECONDS: Final = 15.0
-CATCH_UP_SECONDS: Final = 3600.0
 FIND_MAX: Final = sql.SQL("SELECT max({number}) FROM {table} WHERE organization_id = %s")
 FIND_LAST: Final = sql.SQL("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {sequence}")
 # Until the commit no transaction inserts a row, so none takes a value of the sequence.
@@ -44,12 +45,16 @@ ADVANCE: Final = sql.SQL("SELECT setval({name}, greatest(last_value, %s)) FROM {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A move of an organization. *source* and *target* are the names of its databases."""
+    """A move of an organization. *source* and *target* are the names of its databases.
+
+    *versions* are the migrations of the source when the move began.
+    """
 
     organization_id: UUID
     source: str
     target: str
     move_id: UUID
+    versions: Sequence[tuple[int, str]] = ()
 
     @property
     def name(self) -> str:
@@ -59,6 +64,10 @@ class Move:
 
 class _LaggingError(Exception):
     """The target is too far behind to wait for it inside the fence."""
+
+
+class _ReleasingError(Exception):
+    """A release of the organization's held events began just before the fence was closed."""
 
 
 def cut_over(
@@ -85,20 +94,22 @@ def _try_again(
     connections: Connections, move: Move, tables: Sequence[Table], say: Callable[[str], None], *, fence_seconds: int
 ) -> float:
     """Cut over as soon as the fence is free, and return when it was closed."""
-    source, lags = connections.owner(move.source), 0
+    source, target, lags = connections.mover(move.source), connections.mover(move.target), 0
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(min(1.5**attempt / 2, MAX_PAUSE_SECONDS))
+        await_leases(source, target, move.organization_id, say)
         try:
             return _cut_over(connections, move, tables, say, fence_seconds=fence_seconds)
-        except LockNotAvailable:
+        except (LockNotAvailable, _ReleasingError):
             continue
         except _LaggingError:
             lags += 1
-            if lags == LAGS or not await_position(source, move.name, find_position(source), seconds=CATCH_UP_SECONDS):
+            if lags == LAGS:
                 raise MoveError(
                     "The target is too slow to catch up inside the fence. Run again under less load."
                 ) from None
+            await_catch_up(source, target, move.name)
     raise MoveError(
         "A long transaction holds the fence. End it (pg_stat_activity shows it). Run the same command again."
     )
@@ -134,6 +145,8 @@ def _cut_over(
             source.execute(CLOSE_FENCE, (key,))
         closed_at = time.monotonic()
         deadline = closed_at + fence_seconds
+        if is_releasing(source, move.organization_id):
+            raise _ReleasingError
         position = find_position(connections.owner(move.source))
         if not await_position(source, move.name, position, seconds=fence_seconds / 2):
             raise _LaggingError
@@ -144,22 +157,33 @@ def _cut_over(
         _require_time(deadline, fence_seconds)
         say(MoveStep.SEQUENCES.line)
         _advance_sequences(target, tables, move.organization_id)
-        _require_time(deadline, fence_seconds)
-        say(MoveStep.END_REPLICATION.line)
-        end_replication(connections, [move.source, move.target], seconds=deadline - time.monotonic())
         enter_values(source, connections.mover(CATALOGUE), move.organization_id)
         _require_time(deadline, fence_seconds)
-        require_only_run(connections)
-        say(MoveStep.COMMIT.line)
-        moved = Mark(organization_id=move.organization_id, state="moved", other=move.target, move_id=move.move_id)
-        put_mark(source, moved)
+        try:
+            _mark_moved(connections, move, say, deadline=deadline, fence_seconds=fence_seconds)
+        except LockNotAvailable as error:  # without its replication the move cannot try again
+            raise MoveError("A lock was not free inside the fence. Run the same command again.") from error
     return closed_at
+
+
+def _mark_moved(
+    connections: Connections, move: Move, say: Callable[[str], None], *, deadline: float, fence_seconds: int
+) -> None:
+    """End the replication, and mark the organization in the source, in the transaction that holds the fence."""
+    say(MoveStep.END_REPLICATION.line)
+    end_replication(connections, [move.source, move.target], seconds=deadline - time.monotonic())
+    _require_time(deadline, fence_seconds)
+    require_only_run(connections)
+    say(MoveStep.COMMIT.line)
+    moved = Mark(organization_id=move.organization_id, state="moved", other=move.target, move_id=move.move_id)
+    put_mark(connections.mover(move.source), moved)
 
 
 def _require_equal_schemas(connections: Connections, move: Move, tables: Sequence[Table]) -> None:
     """Check that no migration has run since the copy began. None runs while the fence of the platform is closed."""
     for name in (move.source, move.target):
-        if set(list_tables(connections.mover(name))) != set(tables):
+        is_migrated = list_versions(connections.owner(name)) != list(move.versions)
+        if is_migrated or set(list_tables(connections.mover(name))) != set(tables):
             raise MoveError(f'The tables of "{name}" changed during the copy. Run the same command again.')
 
 

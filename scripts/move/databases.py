@@ -46,7 +46,7 @@ class DatabaseUrls:
         """Return the URLs in *document*.
 
         Raises:
-            KeyError, psycopg.ProgrammingError: a member is missing, or is no URL.
+            KeyError, psycopg.ProgrammingError: a member is missing, is no URL, or the owner's URL names no database.
         """
         owner = str(document["owner"])
         urls = cls(
@@ -56,6 +56,7 @@ class DatabaseUrls:
         )
         for url in (urls.administrator, urls.owner, urls.publisher):
             conninfo_to_dict(url)
+        _name_of(owner)
         return urls
 
 
@@ -80,6 +81,11 @@ def read_databases(file: Path) -> Mapping[str, DatabaseUrls]:
     if CATALOGUE not in databases:
         raise MoveError(f'{file} lacks the database "{CATALOGUE}", which has the directory.')
     return MappingProxyType(databases)
+
+
+def _name_of(url: str) -> str:
+    """Return the name that PostgreSQL has for the database of *url*."""
+    return str(conninfo_to_dict(url)["dbname"])
 
 
 class Connections:
@@ -120,7 +126,7 @@ class Connections:
         return make_conninfo(self.databases[name].publisher, user=MOVER, password=self.password)
 
     def _database(self, name: str) -> str:
-        return str(conninfo_to_dict(self.databases[name].owner)["dbname"])
+        return _name_of(self.databases[name].owner)
 
     def _connect(self, name: str, role: str, url: str) -> Connection:
         found = self._open.get((name, role))

@@ -91,7 +91,12 @@ def has_organization(conn: Connection, organization_id: UUID) -> bool:
 
 def list_bucket(conn: Connection, bucket: int) -> list[UUID]:
     """Return the organizations of *bucket* whose home is the database."""
-    return sorted(each for (each,) in conn.execute(LIST_ORGANIZATIONS).fetchall() if bucket_of(each) == bucket)
+    return [each for each in list_homes(conn) if bucket_of(each) == bucket]
+
+
+def list_homes(conn: Connection) -> list[UUID]:
+    """Return the organizations whose home is the database."""
+    return sorted(each for (each,) in conn.execute(LIST_ORGANIZATIONS).fetchall())
 
 
 def list_unfinished(conn: Connection, move_ids: Iterable[UUID]) -> list[Mark]:

@@ -20,12 +20,12 @@ from scripts.move.homes import (
     put_home,
     put_mark,
 )
-from scripts.move.replication import PREFIX, drop_publication, end_replication, list_publications
+from scripts.move.replication import drop_publication, end_replication, list_publications
 from scripts.move.roll_ups import open_target
 from scripts.move.steps import MoveStep
 from scripts.move.tables import delete_rows, list_tables
 from scripts.move.unique_values import delete_answers
-from tenancy.rules.homes import CATALOGUE
+from tenancy.rules.homes import CATALOGUE, MOVE_PREFIX
 
 MOVED: Final = "moved"
 
@@ -42,7 +42,7 @@ def recover(connections: Connections, say: Callable[[str], None]) -> frozenset[U
     end_replication(connections, names)
     completed = set()
     for name in names:
-        move_ids = [UUID(each.removeprefix(PREFIX)) for each in list_publications(connections.mover(name))]
+        move_ids = [UUID(each.removeprefix(MOVE_PREFIX)) for each in list_publications(connections.mover(name))]
         for mark in list_unfinished(connections.mover(name), move_ids):
             move = _find_move(name, mark)
             _require_known(connections, move)

@@ -12,14 +12,21 @@ from psycopg.errors import LockNotAvailable, ObjectInUse, UndefinedObject
 from scripts.move.databases import Connection, Connections
 from scripts.move.errors import MoveError
 from scripts.move.tables import Table
+from tenancy.rules.homes import MOVE_PREFIX
 
-PREFIX: Final = "tenancy_move_"
 POLL_SECONDS: Final = 0.02
 REPORT_SECONDS: Final = 10.0
 MAX_ERRORS: Final = 3  # of the workers. A second try may succeed after a deadlock, and never if a table differs.
+WORKERLESS_SECONDS: Final = 120.0  # PostgreSQL starts a worker again after seconds
+CATCH_UP_SECONDS: Final = 3600.0
+CHECK_SECONDS: Final = 10.0
 LOCK_ATTEMPTS: Final = 60
 LOCK_PAUSE_SECONDS: Final = 1.0
 END_SECONDS: Final = 60.0
+WORKERLESS: Final = (
+    "The target starts no worker to copy. Raise its max_logical_replication_workers, max_worker_processes or"
+    " max_replication_slots, or see the log of its PostgreSQL."
+)
 
 # A publication waits for VACUUM of a table. Meanwhile migrations wait for the publication.
 LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '2s'"
@@ -42,7 +49,8 @@ FIND_COPY: Final = """
     SELECT count(*) FILTER (WHERE r.srsubstate <> 'r'), count(*),
            coalesce(
                (SELECT apply_error_count + sync_error_count FROM pg_stat_subscription_stats WHERE subid = s.oid), 0
-           )
+           ),
+           EXISTS (SELECT FROM pg_stat_subscription AS w WHERE w.subid = s.oid AND w.pid IS NOT NULL)
     FROM pg_subscription AS s JOIN pg_subscription_rel AS r ON r.srsubid = s.oid WHERE s.subname = %s GROUP BY s.oid
 """
 LIST_SUBSCRIPTIONS: Final = """
@@ -71,13 +79,14 @@ DROP_SLOT: Final = "SELECT pg_drop_replication_slot(%s)"
 FLUSH: Final = "SELECT pg_logical_emit_message(true, 'tenancy_move', '')"
 FIND_POSITION: Final = "SELECT pg_current_wal_flush_lsn()::text"
 HAS_CONFIRMED: Final = """
-    SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s
+    SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots
+    WHERE slot_name = %s AND wal_status IS DISTINCT FROM 'lost'
 """
 
 
 def name_of(move_id: UUID) -> str:
     """Return the name of the publication, the slot and the subscription of a move."""
-    return f"{PREFIX}{move_id.hex}"
+    return f"{MOVE_PREFIX}{move_id.hex}"
 
 
 def create_publication(owner: Connection, name: str, tables: Sequence[Table], organization_id: UUID) -> None:
@@ -104,7 +113,7 @@ def drop_publication(owner: Connection, name: str) -> None:
 
 def list_publications(conn: Connection) -> list[str]:
     """Return the publications of moves in the database."""
-    return [name for (name,) in conn.execute(LIST_PUBLICATIONS, (PREFIX,)).fetchall()]
+    return [name for (name,) in conn.execute(LIST_PUBLICATIONS, (MOVE_PREFIX,)).fetchall()]
 
 
 def create_slot(source: Connection, name: str) -> None:
@@ -122,22 +131,45 @@ def await_copy(target: Connection, name: str, say: Callable[[str], None]) -> Non
     """Wait until all tables are copied.
 
     Raises:
-        MoveError: the workers fail again and again. The log of the target has the reason.
+        MoveError: the workers fail again and again, or do not start. The log of the target has the reason.
     """
-    reported_at = time.monotonic()
+    reported_at = worked_at = time.monotonic()
     while True:
-        found = target.execute(FIND_COPY, (name,)).fetchone()
-        if found is None:
-            raise MoveError("The subscription is gone. Run the same command again.")
-        left, tables, errors = found
+        left, tables, has_worker = _find_copy(target, name)
         if not left:
             return
-        if errors >= MAX_ERRORS:
-            raise MoveError(f"The copy failed {errors} times. The log of the target's PostgreSQL has the reason.")
+        if has_worker:
+            worked_at = time.monotonic()
+        elif time.monotonic() - worked_at > WORKERLESS_SECONDS:
+            raise MoveError(WORKERLESS)
         if time.monotonic() - reported_at > REPORT_SECONDS:
             say(f"   {tables - left} of {tables} tables are copied")
             reported_at = time.monotonic()
         time.sleep(POLL_SECONDS)
+
+
+def _find_copy(target: Connection, name: str) -> tuple[int, int, bool]:
+    """Return the numbers of tables that are left and of all, and whether a worker runs."""
+    found = target.execute(FIND_COPY, (name,)).fetchone()
+    if found is None:
+        raise MoveError("The subscription is gone. Run the same command again.")
+    left, tables, errors, has_worker = found
+    if errors >= MAX_ERRORS:
+        raise MoveError(f"The copy failed {errors} times. The log of the target's PostgreSQL has the reason.")
+    return left, tables, has_worker
+
+
+def await_catch_up(source: Connection, target: Connection, name: str) -> None:
+    """Wait, outside the fence, until the target has all that the source has committed until now.
+
+    Raises:
+        MoveError: the target is too slow, its worker fails again and again, or the slot is lost.
+    """
+    position, deadline = find_position(source), time.monotonic() + CATCH_UP_SECONDS
+    while not await_position(source, name, position, seconds=CHECK_SECONDS):
+        _find_copy(target, name)
+        if time.monotonic() > deadline:
+            raise MoveError("The target did not catch up within an hour. Run again under less load.")
 
 
 def find_position(source: Connection) -> str:
@@ -148,9 +180,15 @@ def find_position(source: Connection) -> str:
 
 
 def await_position(source: Connection, name: str, position: str, *, seconds: float) -> bool:
-    """Wait until the target has applied and flushed *position*, and tell whether it did within *seconds*."""
+    """Wait until the target has applied and flushed *position*, and tell whether it did within *seconds*.
+
+    Raises:
+        MoveError: the slot is gone, or has lost WAL that the target needs.
+    """
     deadline = time.monotonic() + seconds
-    while source.execute(HAS_CONFIRMED, (position, name)).fetchone() != (True,):
+    while (found := source.execute(HAS_CONFIRMED, (position, name)).fetchone()) != (True,):
+        if found is None:
+            raise MoveError("The replication slot is lost (max_slot_wal_keep_size). Run the same command again.")
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS / 4)
@@ -170,7 +208,9 @@ def end_replication(connections: Connections, names: Iterable[str], *, seconds: 
     found: list[tuple[str, str]] = []
     workers: list[tuple[str, str]] = []
     for name in names:
-        for subscription, start, finish in connections.mover(name).execute(LIST_SUBSCRIPTIONS, (PREFIX,)).fetchall():
+        for subscription, start, finish in (
+            connections.mover(name).execute(LIST_SUBSCRIPTIONS, (MOVE_PREFIX,)).fetchall()
+        ):
             connections.mover(name).execute(sql.SQL(DISABLE).format(name=sql.Identifier(subscription)))
             found.append((name, subscription))
             workers.append((start, finish))
@@ -185,7 +225,7 @@ def end_replication(connections: Connections, names: Iterable[str], *, seconds: 
 
 def _drop_slots(conn: Connection, workers: Sequence[tuple[str, str]], deadline: float) -> None:
     starts, finishes = [start for start, _ in workers], [finish for _, finish in workers]
-    while slots := conn.execute(LIST_SLOTS, (PREFIX, starts, finishes)).fetchall():
+    while slots := conn.execute(LIST_SLOTS, (MOVE_PREFIX, starts, finishes)).fetchall():
         if time.monotonic() > deadline:
             raise MoveError(f"The replication slot {slots[0][0]} is still in use. Run the same command again.")
         for slot, sender in slots:

@@ -4,7 +4,6 @@ A roll-up counts rows that were written since the last one of its database. So t
 where the source's last one did: otherwise rows that were written in between are counted by neither.
 """
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -13,8 +12,8 @@ from uuid import UUID
 from psycopg.errors import LockNotAvailable
 
 from scripts.move.databases import Connection
-from scripts.move.errors import MoveError
 from scripts.move.homes import delete_incoming
+from scripts.move.leases import await_end, is_rolling_up
 from tenancy.rules.homes import PLATFORM_FENCE
 
 # Of runs that finished before the move closed the fence. A later one did not see the organization until its end.
@@ -26,14 +25,11 @@ FIND_MARK: Final = """
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '500ms'"
 CLOSE_FENCE: Final = "SELECT pg_advisory_xact_lock(%s)"
-IS_RUNNING: Final = "SELECT EXISTS (SELECT FROM leases WHERE name = 'roll_up' AND ends_at > now())"
 # A run after one that settled no counters is a full one.
 LOWER_MARK: Final = """
     UPDATE roll_ups SET recent_from = least(recent_from, started_at, %s), counters_settled_at = NULL
     WHERE started_at = (SELECT max(started_at) FROM roll_ups)
 """
-PATIENCE_SECONDS: Final = 7200.0  # longer than the lease of a roll-up that died
-PAUSE_SECONDS: Final = 1.0
 
 
 def open_target(source: Connection, target: Connection, organization_id: UUID, say: Callable[[str], None]) -> None:
@@ -58,15 +54,7 @@ def open_again(target: Connection, organization_id: UUID, say: Callable[[str], N
 
 
 def _open(target: Connection, organization_id: UUID, mark: datetime, say: Callable[[str], None]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    is_told = False
-    while not _try_to_open(target, organization_id, mark):
-        if time.monotonic() > deadline:
-            raise MoveError("A roll-up of the target does not end. Run the same command again.")
-        if not is_told:
-            say("   waiting for the roll-up of the target")
-            is_told = True
-        time.sleep(PAUSE_SECONDS)
+    await_end(lambda: not _try_to_open(target, organization_id, mark), "the roll-up of the target", say)
 
 
 def _try_to_open(target: Connection, organization_id: UUID, mark: datetime) -> bool:
@@ -74,7 +62,7 @@ def _try_to_open(target: Connection, organization_id: UUID, mark: datetime) -> b
         with target.transaction():
             target.execute(LIMIT_LOCK_WAITS)
             target.execute(CLOSE_FENCE, (PLATFORM_FENCE,))
-            if target.execute(IS_RUNNING).fetchone() == (True,):
+            if is_rolling_up(target):
                 return False
             target.execute(LOWER_MARK, (mark,))
             delete_incoming(target, organization_id)

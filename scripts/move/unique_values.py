@@ -28,11 +28,9 @@ def enter_values(source: Connection, catalogue: Connection, organization_id: UUI
         MoveError: another organization has a value.
     """
     entries = set(list_values(source, organization_id))
-    if not entries:
-        return
     with catalogue.transaction():
-        taken = entries - upsert_entries(catalogue, organization_id, entries, now=datetime.now(UTC))
-        if taken:
+        entered = upsert_entries(catalogue, organization_id, entries, now=datetime.now(UTC)) if entries else set()
+        if taken := entries - entered:
             kinds = ", ".join(sorted({entry.kind for entry in taken}))
             raise MoveError(f"Another organization has these values of {organization_id} in the catalogue: {kinds}.")
         for answer in source.execute(LIST_ANSWERS, (organization_id,)).fetchall():

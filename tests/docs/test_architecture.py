@@ -110,7 +110,10 @@ def test_each_table_of_clickhouse_is_described() -> None:
 
 @for_each("function", FOLDERS)
 def test_secrets_of_a_function_are_described(function: str) -> None:
-    _, secrets, _ = rows_of("Functions")[function]
+    rows = rows_of("Functions")
+    _, secrets, _ = rows[function]
+    for other in re.findall(r"those of `(\w+)`", secrets):
+        secrets = secrets.replace(f"those of `{other}`", rows[other][1])
 
     allowed = secrets_with(function, "secretsmanager:GetSecretValue")
 

@@ -17,12 +17,24 @@ from psycopg import sql
 
 from scripts.stack import postgres
 from tenancy.rules.keys.api_keys import KeyType, find_key
-from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY
+from tenancy.stores.aws.secrets import (
+    AUTHORIZER_DATABASE,
+    CLICKHOUSE,
+    DATABASE,
+    OWNER_DATABASE,
+    PLATFORM_DATABASE,
+    PLATFORM_KEY,
+)
 from tenancy.stores.clickhouse.client import DatabaseError, connect
 from tenancy.stores.postgres.client import Database, UnboundRoleError
 from tenancy.stores.postgres.platform.lookups import find_platform_key
 from tenancy.use_cases.schema import migrate as migrations
-from tenancy.use_cases.schema.migrate import AuthorizerLoginError, MissingRolesError, UnusableStoreError
+from tenancy.use_cases.schema.migrate import (
+    AuthorizerLoginError,
+    DatabaseNamesError,
+    MissingRolesError,
+    UnusableStoreError,
+)
 from tests.given import MIGRATIONS, REGION, AwsAccount, Servers
 from tests.handlers.cloudformation import report_server, stack_request
 from tests.handlers.functions import PREFIX, Function, LogLines, PutSecret, Start
@@ -72,6 +84,8 @@ def start_migrate(
 ) -> Callable[[], Function]:
     put_secret(OWNER_DATABASE, servers.postgres_url(postgres.OWNER, empty))
     put_secret(AUTHORIZER_DATABASE, servers.postgres_url(postgres.AUTHORIZER, empty))
+    put_secret(DATABASE, servers.postgres_url(postgres.FUNCTIONS, empty))
+    put_secret(PLATFORM_DATABASE, servers.postgres_url(postgres.PLATFORM, empty))
     put_secret(CLICKHOUSE, servers.clickhouse_url(empty))
     boto3.client("secretsmanager", region_name=REGION).create_secret(Name=f"{PREFIX}/{PLATFORM_KEY}")
     monkeypatch.syspath_prepend(str(MIGRATIONS))  # as emulators mount the layer
@@ -262,6 +276,25 @@ def test_nothing_is_migrated_if_the_authorizer_cannot_log_in(
     with pytest.raises(AuthorizerLoginError, match="authorizer-database is missing, or its role cannot log in"):
         start_migrate()(BY_HAND)
 
+    assert query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+@pytest.mark.parametrize("secret", [DATABASE, PLATFORM_DATABASE, AUTHORIZER_DATABASE])
+def test_nothing_is_migrated_if_the_secrets_name_other_databases(
+    start_migrate: Callable[[], Function],
+    put_secret: PutSecret,
+    servers: Servers,
+    empty: str,
+    query: Statement,
+    secret: str,
+) -> None:
+    url = servers.postgres_url(postgres.AUTHORIZER, empty)
+    put_secret(secret, f"main {url}\nsecond {url}")
+
+    with pytest.raises(DatabaseNamesError) as refused:
+        start_migrate()(BY_HAND)
+
+    assert f"; {secret}: main, second" in str(refused.value)
     assert query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 

@@ -36,7 +36,7 @@ from tests.use_cases.storing import store
 from tests.use_cases.two_homes import TwoHomes
 
 EVERY_MINUTE = sample("privacy_jobs", "every_minute")
-NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "postponed": 0, "letters_expired": 0}
+NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "postponed": 0, "waiting": 0, "letters_expired": 0}
 NAME = "0f1e2d3c-the-name-of-a-device"
 ROLES = {PLATFORM_DATABASE: postgres.PLATFORM, DATABASE: postgres.FUNCTIONS}
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from psycopg import sql
@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from scripts.move.organization import move_bucket, move_organization
 from scripts.move.steps import MoveStep
 from scripts.move.tables import STAYING, Table, list_tables
+from scripts.move.unique_values import enter_values
 from tenancy.rules.homes import bucket_of
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.signer import Signer
@@ -228,6 +229,17 @@ def test_answer_of_an_idempotent_request_moves_to_the_catalogue(deployment: Depl
     assert found == {MAIN: [(b"answer",)], SECOND: [], THIRD: []}
 
 
+def test_answer_of_an_organization_without_values_is_entered(deployment: Deployment) -> None:
+    organization_id = uuid4()
+    for name, answer in ((MAIN, None), (SECOND, b"answer")):
+        deployment[name].superuser.execute(INSERT_REQUEST, (organization_id.bytes * 2, organization_id, answer))
+
+    enter_values(deployment[SECOND].superuser, deployment[MAIN].superuser, organization_id)
+
+    statement = "SELECT answer FROM provisioning_requests WHERE organization_id = %s"
+    assert deployment[MAIN].superuser.execute(statement, (organization_id,)).fetchall() == [(b"answer",)]
+
+
 def test_next_roll_up_of_the_target_counts_uncounted_rows(deployment: Deployment) -> None:
     acme = Organization.provision(deployment[MAIN])
     now = datetime.now(UTC)
@@ -243,23 +255,3 @@ def test_next_roll_up_of_the_target_counts_uncounted_rows(deployment: Deployment
         last = find_last_roll_up(conn)
     assert last is not None
     assert (last.recent_from, last.is_settled) == (now - timedelta(hours=5), False)
-
-
-def test_target_opens_between_two_of_its_roll_ups(deployment: Deployment) -> None:
-    acme = Organization.provision(deployment[MAIN])
-    lease = (
-        "INSERT INTO leases (name, holder, ends_at) VALUES ('roll_up', gen_random_uuid(), now() + interval '1 hour')"
-    )
-    deployment[SECOND].superuser.execute(lease)
-    waits: list[str] = []
-
-    def end_the_roll_up(line: str) -> None:
-        if "waiting for the roll-up" in line:
-            waits.extend(homes_of(deployment, acme.id))
-            deployment[SECOND].superuser.execute("DELETE FROM leases WHERE name = 'roll_up'")
-
-    with deployment.connections() as connections:
-        move_organization(connections, acme.id, SECOND, end_the_roll_up, fence_seconds=FENCE_SECONDS)
-
-    assert waits == [MAIN, SECOND]
-    assert list(homes_of(deployment, acme.id)) == [SECOND]

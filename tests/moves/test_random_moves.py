@@ -1,6 +1,6 @@
 """Organizations move between three databases in random order, under traffic, and some runs are killed.
 
-In the end their homes have each stored row once.
+In the end their homes have each stored row once, and usage and statistics have each event once.
 """
 
 import os
@@ -13,6 +13,9 @@ from scripts.move.errors import MoveError
 from scripts.move.organization import move_organization
 from scripts.move.steps import MoveStep
 from tenancy.stores.aws.signer import Signer
+from tenancy.stores.redis.client import Redis
+from tests.given import Databases
+from tests.moves.counted import counted_events
 from tests.moves.leftovers import directory_of, homes_of, list_leftovers
 from tests.moves.runs import run_killed
 from tests.moves.servers import MAIN, SECOND, THIRD, Deployment
@@ -26,7 +29,9 @@ FENCE_SECONDS = 30
 KILLED_SHARE = 0.3
 
 
-def test_random_moves_agree_with_a_model(deployment: Deployment, signer: Signer) -> None:
+def test_random_moves_agree_with_a_model(
+    deployment: Deployment, signer: Signer, databases: Databases, counters: Redis
+) -> None:
     seed = os.environ.get(SEED) or str(random.randrange(1_000_000))
     print(f"{SEED}={seed}")  # noqa: T201 - pytest shows it if the test fails
     chance = random.Random(seed)
@@ -34,10 +39,13 @@ def test_random_moves_agree_with_a_model(deployment: Deployment, signer: Signer)
     for each in organizations:
         put_home(deployment, each)
     homes = {each.id: each.home for each in organizations}
+    moves = int(os.environ.get(MOVES, "8"))
+    counted = counted_events(deployment, databases, counters, organizations, steps=moves)
     traffic = Traffic(deployment=deployment, organizations=organizations)
 
     with traffic.running():
-        for _ in range(int(os.environ.get(MOVES, "8"))):
+        for _ in range(moves):
+            counted.work(chance)
             each = chance.choice(organizations)
             target = chance.choice(sorted({MAIN, SECOND, THIRD} - {homes[each.id]}))
             if chance.random() < KILLED_SHARE:
@@ -53,6 +61,7 @@ def test_random_moves_agree_with_a_model(deployment: Deployment, signer: Signer)
     for each in organizations:
         assert directory_of(deployment, each.id) == homes[each.id]
         require_model(deployment, each, homes[each.id], signer)
+    counted.require_model(homes)
 
 
 def move(deployment: Deployment, organization: Organization, target: str) -> None:

@@ -6,11 +6,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
+from scripts.move.__main__ import describe
 from scripts.move.databases import read_databases
 from scripts.move.errors import MoveError
 from scripts.move.organization import complete_moves, move_bucket, move_organization
+from scripts.move.steps import MoveStep
 from tests.fast_servers import fast_folder
 from tests.moves.leftovers import homes_of, list_leftovers
 from tests.moves.runs import run
@@ -84,27 +87,38 @@ def test_target_with_an_older_schema_is_refused(deployment: Deployment, acme: Or
     assert answer.startswith('The schema of "main" is at migration 9999, that of "second" at ')
 
 
-def test_migration_during_the_copy_undoes_the_move(deployment: Deployment, acme: Organization) -> None:
+@pytest.mark.parametrize(
+    ("change", "undo"),
+    [
+        ("ALTER TABLE apps ADD COLUMN later integer", "ALTER TABLE apps DROP COLUMN later"),
+        (NEXT_MIGRATION, "DELETE FROM schema_migrations WHERE version = 9999"),  # of a unique key, for example
+    ],
+)
+def test_migration_during_the_copy_undoes_the_move(
+    deployment: Deployment, acme: Organization, change: str, undo: str
+) -> None:
     def migrate(line: str) -> None:
-        if "Close the fence" in line:
+        if line == MoveStep.FENCE.line:
             for each in deployment:
-                each.superuser.execute("ALTER TABLE apps ADD COLUMN IF NOT EXISTS later integer")
+                each.superuser.execute(change.encode())
 
     try:
         with deployment.connections() as connections, pytest.raises(MoveError) as refused:
             move_organization(connections, acme.id, SECOND, migrate, fence_seconds=FENCE_SECONDS)
     finally:
         for each in deployment:
-            each.superuser.execute("ALTER TABLE apps DROP COLUMN later")
+            each.superuser.execute(undo.encode())
 
     assert str(refused.value) == 'The tables of "main" changed during the copy. Run the same command again.'
 
 
 def test_value_of_another_organization_in_the_catalogue_is_refused(deployment: Deployment, acme: Organization) -> None:
-    statement = "INSERT INTO catalogue_entries VALUES (%s, 'subdomain', %s, now())"
-    deployment[MAIN].superuser.execute(statement, (uuid4(), acme.provisioned.organization.subdomain))
-
-    answer = refusal(deployment, acme.id, SECOND)
+    statement, other = "INSERT INTO catalogue_entries VALUES (%s, 'subdomain', %s, now())", uuid4()
+    deployment[MAIN].superuser.execute(statement, (other, acme.provisioned.organization.subdomain))
+    try:
+        answer = refusal(deployment, acme.id, SECOND)
+    finally:
+        deployment[MAIN].superuser.execute("DELETE FROM catalogue_entries WHERE organization_id = %s", (other,))
 
     assert answer == f"Another organization has these values of {acme.id} in the catalogue: subdomain."
 
@@ -168,6 +182,22 @@ def test_comparison_beyond_the_time_of_the_fence_is_undone(deployment: Deploymen
     assert str(refused.value) == "The fence was closed for more than 1 s. Raise --fence-seconds."
 
 
+def test_move_without_its_replication_tries_no_second_time(deployment: Deployment, acme: Organization) -> None:
+    lines: list[str] = []
+    with ExitStack() as other, deployment.connections() as connections, pytest.raises(MoveError) as refused:
+
+        def lock_the_marks(line: str) -> None:
+            lines.append(line)
+            if line == MoveStep.COMMIT.line:
+                other.enter_context(deployment[MAIN].superuser.transaction())
+                deployment[MAIN].superuser.execute("LOCK TABLE moved_organizations IN SHARE MODE")
+
+        move_organization(connections, acme.id, SECOND, lock_the_marks, fence_seconds=FENCE_SECONDS)
+
+    assert str(refused.value) == "A lock was not free inside the fence. Run the same command again."
+    assert lines.count(MoveStep.FENCE.line) == 1
+
+
 def test_fence_gives_way_to_a_long_transaction(deployment: Deployment) -> None:
     acme = Organization.provision(deployment[MAIN])
     lines: list[str] = []
@@ -210,6 +240,17 @@ def test_command_line_explains_a_refusal(deployment: Deployment, acme: Organizat
     assert done.stderr == 'move: Unknown database "fourth". The file of databases has: main, second, third.\n'
 
 
+@pytest.mark.parametrize(
+    ("error", "step"),
+    [
+        (psycopg.errors.AdminShutdown("gone."), "Run the same command again."),
+        (psycopg.errors.InsufficientPrivilege("denied."), 'See docs/operations.md, "Move an organization".'),
+    ],
+)
+def test_error_of_postgresql_has_a_next_step_that_can_help(error: psycopg.Error, step: str) -> None:
+    assert describe(error) == f"PostgreSQL: {error} {step}"
+
+
 def test_nothing_to_complete_is_no_failure(deployment: Deployment) -> None:
     with deployment.connections() as connections:
         complete_moves(connections, print)
@@ -223,6 +264,7 @@ def test_nothing_to_complete_is_no_failure(deployment: Deployment) -> None:
         ("[]", "expected"),
         ("{", "cannot be read as a JSON object"),
         ('{"main": {"owner": "postgresql://x/y"}}', "expected"),
+        ('{"main": {"owner": "postgresql://x", "administrator": "postgresql://x/y"}}', "expected"),
         ('{"main": {"owner": "no url", "administrator": "postgresql://x/y"}}', "expected"),
         ('{"second": {"owner": "postgresql://x/y", "administrator": "postgresql://x/y"}}', 'lacks the database "main"'),
     ],

@@ -9,16 +9,20 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from scripts.move import replication
 from scripts.move.access import movers_access
 from scripts.move.databases import Connections
 from scripts.move.errors import MoveError
 from scripts.move.replication import (
     CREATE_SUBSCRIPTION,
+    await_catch_up,
     await_copy,
+    await_position,
     create_publication,
     create_slot,
     create_subscription,
     end_replication,
+    find_position,
     name_of,
 )
 from scripts.move.tables import Table
@@ -94,6 +98,37 @@ def test_worker_refuses_a_table_whose_policies_bind_it(deployment: Deployment, r
         await_copy(replicating.mover(SECOND), name, print)
 
     assert rows_of(deployment[SECOND].superuser) == 0
+
+
+def test_worker_that_fails_after_the_copy_is_noticed(
+    deployment: Deployment, replicating: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replication, "CHECK_SECONDS", 0.1)
+    name = begin(replicating)
+    await_copy(replicating.mover(SECOND), name, print)
+    deployment[SECOND].superuser.execute("ALTER ROLE tenancy_mover NOBYPASSRLS")
+    deployment[MAIN].superuser.execute(INSERT, (ORGANIZATION,))
+
+    with pytest.raises(MoveError, match="The copy failed 3 times"):
+        await_catch_up(replicating.mover(MAIN), replicating.mover(SECOND), name)
+
+
+def test_subscription_without_a_worker_is_noticed(replicating: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replication, "WORKERLESS_SECONDS", 0.1)
+    monkeypatch.setattr(
+        replication, "CREATE_SUBSCRIPTION", CREATE_SUBSCRIPTION.replace("WITH (", "WITH (enabled = false,")
+    )
+    name = begin(replicating)
+
+    with pytest.raises(MoveError, match="starts no worker"):
+        await_copy(replicating.mover(SECOND), name, print)
+
+
+def test_lost_slot_is_noticed(replicating: Connections) -> None:
+    source = replicating.mover(MAIN)
+
+    with pytest.raises(MoveError, match="slot is lost"):
+        await_position(source, name_of(uuid4()), find_position(source), seconds=1)
 
 
 def test_worker_as_the_owner_of_the_table_copies_nothing(deployment: Deployment, replicating: Connections) -> None:

@@ -281,9 +281,9 @@ def test_unknown_name_is_looked_for_past_the_cache_of_the_secret(places: Places)
 
     homes = RoutedDatabases(lambda: cached[0], read_again=read_again)
     assert len(homes.every()) == 1
-    assert homes._named("second") is homes.by_name()["second"]
+    places.move("main", "second", FIRST_MOVE)
 
-    with homes.by_name()["second"].transaction() as conn:
+    with homes.tenant_transaction(ACME) as conn:
         assert conn.execute(NAME).fetchone() == (places.given["second"].name,)
     homes.close()
 

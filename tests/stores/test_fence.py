@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from tenancy.errors import UnavailableError
 from tenancy.rules.homes import PLATFORM_FENCE, fence_key
 from tenancy.stores.postgres.client import Connection, Database, MovedError
 from tenancy.stores.postgres.platform.lookups import find_key_holder, find_member
@@ -92,6 +94,21 @@ def test_transaction_waits_for_a_cut_over(databases: Databases, acme: Provisione
             assert isinstance(reading.exception(), MovedError)
         else:
             assert reading.result() == (1,)
+
+
+def test_closed_fence_takes_one_time_out(databases: Databases, acme: Provisioned) -> None:
+    opened: list[Connection] = []
+    url = make_conninfo(databases.functions._url(), options="-c statement_timeout=100")
+    database, acme_id = Database(lambda: url, watch=opened.append), acme.organization.id
+
+    with closing(database), superuser(databases) as mover:
+        with mover.transaction():
+            mover.execute(LOCK, (fence_key(acme_id),))
+            with pytest.raises(UnavailableError), database.tenant_transaction(acme_id):
+                pytest.fail("a transaction was opened")
+        assert len(opened) == 1
+        with database.tenant_transaction(acme_id) as conn:
+            assert conn.execute(COUNT_USERS).fetchone() == (1,)
 
 
 def test_cut_over_waits_for_transactions(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:

@@ -23,8 +23,10 @@ from tenancy.use_cases.deletion.erase import (
 from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.schedule.privacy_jobs import run_privacy_jobs
 from tests.given import OPERATOR, Databases
 from tests.use_cases.erasing import GRACE, WRITER_WAIT, Platform
+from tests.use_cases.privacy_jobs import ask_erasure, stores_of, time_for
 from tests.use_cases.two_homes import TwoHomes, homes
 
 __all__ = ["homes"]  # a fixture
@@ -227,6 +229,32 @@ def test_erasure_deletes_addresses_from_the_log_of_a_former_home(
 
     for statement in (LIST_PEOPLE, LIST_ADDRESSED):
         assert homes.execute(homes.main, statement, PLATFORM_LOG) == [(globex.secret_key_id,)]
+
+
+@pytest.mark.parametrize("steps", ["begin", "begin copy", "begin copy commit open"])
+def test_erasure_of_a_subject_waits_for_an_unfinished_move(homes: TwoHomes, acme: Provisioned, steps: str) -> None:
+    move, home = Move(homes, acme.organization.id), homes.main
+    ask_erasure(homes.main, acme, "device", LATER)
+    for step in steps.split():
+        getattr(move, step)()
+        home = homes.second if step == "open" else home
+    jobs = replace(stores_of(home), homes=homes.platform)
+
+    waiting = run_privacy_jobs(jobs, has_time=time_for(5), clock=lambda: LATER)
+
+    assert (waiting.waiting, waiting.postponed, waiting.erasures) == (1, 0, 0)
+
+
+def test_erasure_of_a_subject_goes_on_after_the_move(homes: TwoHomes, acme: Provisioned) -> None:
+    move = Move(homes, acme.organization.id)
+    ask_erasure(homes.main, acme, "device", LATER)
+    for step in (move.begin, move.copy, move.commit, move.open, move.finish):
+        step()
+    jobs = replace(stores_of(homes.second), homes=homes.platform)
+
+    done = run_privacy_jobs(jobs, has_time=time_for(5), clock=lambda: LATER)
+
+    assert (done.waiting, done.postponed, done.erasures) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(("state", "deleted"), [(None, 0), ("incoming", 0), ("moved", 2)])

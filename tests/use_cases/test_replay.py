@@ -9,6 +9,7 @@ import pytest
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.erasures import ErasureStatus
+from tenancy.rules.homes import ENTERED, ENTERING, Entry, EntryKind
 from tenancy.rules.register import (
     ended_keys,
     erased_organization,
@@ -19,6 +20,7 @@ from tenancy.rules.register import (
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.register import Register
+from tenancy.stores.postgres.platform.catalogue import upsert_entries
 from tenancy.stores.postgres.platform.erasure_jobs import claim_erasure
 from tenancy.use_cases.deletion.erase import RowsLeftError
 from tenancy.use_cases.keys.platform_keys import create_platform_key, rotate_platform_key
@@ -63,6 +65,16 @@ def test_only_registered_keys_end(
 
     ended = {key_id for key_id, (revoked, _) in key_ends(databases).items() if revoked}
     assert (done.keys, ended) == (1, {acme.secret_key_id})
+
+
+def test_restored_catalogue_may_lack_values(platform: Platform, databases: Databases) -> None:
+    with databases.platform.transaction() as conn:
+        upsert_entries(conn, PLATFORM_LOG, [ENTERING, Entry(EntryKind.KEY, ENTERED)], now=NOW)
+
+    run_replay(platform, databases, NOW)
+
+    with superuser(databases) as conn:
+        assert conn.execute("SELECT count(*) FROM catalogue_entries").fetchone() == (0,)
 
 
 def test_overlap_of_a_rotated_key_ends_at_its_time(

@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from scripts.stack import postgres
 from tenancy.errors import DomainTakenError, SubdomainTakenError, UnauthenticatedError, UnavailableError
 from tenancy.rules.access_tokens.verify import TokenClaims
 from tenancy.rules.admission import AdmissionVerdict
-from tenancy.rules.homes import Entry, EntryKind
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.homes import ENTERING, Entry, EntryKind
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.named_organization import NamedOrganization
 from tenancy.rules.tenant import Tenant
@@ -19,6 +21,7 @@ from tenancy.stores.aws.deployed_settings import DeployedSettings
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.homes import RoutedDatabases, UnknownDatabaseError
+from tenancy.stores.postgres.platform.catalogue import upsert_entries
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.audit.read_audit import verify_audit_log
@@ -28,7 +31,13 @@ from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.deletion.erase import await_writers, certify, erase_store, place_tombstones
 from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES
 from tenancy.use_cases.deletion.read_certificate import read_certificate
-from tenancy.use_cases.homes.claim_values import claim_domain, claim_values, enter_values
+from tenancy.use_cases.homes.claim_values import (
+    claim_domain,
+    claim_key,
+    claim_values,
+    enter_values,
+    release_values,
+)
 from tenancy.use_cases.keys.authenticate import authenticate
 from tenancy.use_cases.organizations.find_named import find_named
 from tenancy.use_cases.organizations.list_organizations import get_organization, list_organization_page
@@ -39,6 +48,7 @@ from tenancy.use_cases.schedule.each_database import as_other_role
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import OPERATOR, REGION, AwsAccount, new_organization, tenant_of
 from tests.use_cases.erasing import GRACE, WRITER_WAIT, Platform
+from tests.use_cases.test_erasures_after_moves import Move
 from tests.use_cases.two_homes import TwoHomes, homes
 
 __all__ = ["homes"]  # a fixture
@@ -119,6 +129,14 @@ def test_list_has_the_organizations_of_all_databases_in_pages(
     assert seen == [each.organization.id for each in (initech, globex, acme)]
 
 
+def test_organization_that_moves_meanwhile_is_listed_once(homes: TwoHomes, acme: Provisioned) -> None:
+    Move(homes, acme.organization.id).copy()  # as the second read finds it, after the move
+
+    page = list_organization_page(homes.platform, status=None, tier=None, cursor=None, limit=1)
+
+    assert ([each.id for each in page.rows], page.has_more) == ([acme.organization.id], False)
+
+
 @pytest.mark.usefixtures("acme", "globex")
 @pytest.mark.parametrize("subdomain", ["acme", "globex", "g1obex"])
 def test_name_is_unique_among_databases(homes: TwoHomes, targets: OutboxTargets, subdomain: str) -> None:
@@ -151,6 +169,28 @@ def test_all_values_of_an_organization_can_be_entered(homes: TwoHomes, globex: P
 
     assert homes.entries(globex.organization.id) == before
     assert set(before) == {"key", "subdomain", "skeleton"}
+
+
+def test_process_that_knows_one_database_claims_as_well(
+    homes: TwoHomes, targets: OutboxTargets, acme: Provisioned, globex: Provisioned
+) -> None:
+    url = homes.main.servers.postgres_url(postgres.PLATFORM, homes.main.name)
+    only, key = RoutedDatabases(lambda: url), generate_key(KeyType.SECRET)
+    homes.execute(homes.main, "DELETE FROM catalogue_entries")
+    claim_key(only, acme.organization.id, key, now=now())
+    assert homes.entries(acme.organization.id) == {}
+
+    with homes.platform.catalogue.transaction() as conn:
+        upsert_entries(conn, PLATFORM_LOG, [ENTERING], now=now())
+    claim_key(only, acme.organization.id, key, now=now())
+    enter_values(homes.platform, globex.organization.id, now=now())
+
+    assert homes.entries(acme.organization.id) == {"key": key.digest.hex()}
+    with pytest.raises(SubdomainTakenError):
+        provision_organization(only, targets, new_organization("globex"), OPERATOR, now=now())
+    release_values(only, acme.organization.id)
+    assert homes.entries(acme.organization.id) == {}
+    only.close()
 
 
 def test_claim_of_a_process_that_died_is_taken_over(homes: TwoHomes, globex: Provisioned) -> None:

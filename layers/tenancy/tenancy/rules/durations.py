@@ -52,6 +52,7 @@ REPLICA_STATE_SECONDS: Final = 2.0  # for the state of a replica. Then its conne
 REPLICA_TRANSACTION_SECONDS: Final = 6.0  # for the answer after that. Then its connection is cut.
 REPLICA_PAUSE_SECONDS: Final = 30.0  # after a replica was unreachable or too slow; doubles while it is unreachable
 REPLICA_LONGEST_PAUSE_SECONDS: Final = 300.0
+LONGEST_MOVE: Final = timedelta(days=1)  # then `tenancy_mover` may not log in any more, and an alarm goes on
 HOME_CACHE_SECONDS: Final = 60  # of the directory. A stale entry costs one more round trip.
 VALUE_CLAIM_TIME: Final = timedelta(minutes=20)  # longer than any function runs
 TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again

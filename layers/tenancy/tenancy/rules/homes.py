@@ -15,6 +15,7 @@ from tenancy.errors import DeploymentError
 
 BUCKETS: Final = 1024
 HOME_NAME: Final = re.compile("[a-z][a-z0-9-]{0,31}")  # as the migration has it
+MOVE_PREFIX: Final = "tenancy_move_"  # of the publication, the slot and the subscription of a move
 CATALOGUE: Final = "main"  # the first database, which also has the directory and the values that are unique among all
 # The advisory lock of transactions without a tenant: the first 8 bytes of SHA-256 of "tenancy platform fence".
 PLATFORM_FENCE: Final = int.from_bytes(hashlib.sha256(b"tenancy platform fence").digest()[:8], signed=True)
@@ -46,6 +47,12 @@ class Entry(NamedTuple):
 
     kind: EntryKind
     value: str
+
+
+# Entries of PLATFORM_LOG, which no organization can have. From the first one on, each new value is claimed, also with
+# one database. With the other ones all values have an entry, so a value without one is unknown.
+ENTERING: Final = Entry(EntryKind.KEY, "+")
+ENTERED: Final = "*"  # of each kind
 
 
 def parse_databases(text: str) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import QueryCanceled
 from psycopg.pq import TransactionStatus
 
 from tenancy.errors import DeploymentError, UnavailableError
@@ -235,12 +236,11 @@ class Database:
     def _begin(self, begin: bytes) -> Cursor:
         try:
             return self._connected().execute(begin)
-        except psycopg.OperationalError:
+        except psycopg.Error as error:
             self.close()
+            if isinstance(error, QueryCanceled) or not isinstance(error, psycopg.OperationalError):
+                raise  # a closed fence: the request has waited for as long as a statement may take
             return self._connected().execute(begin)
-        except psycopg.Error:
-            self.close()
-            raise
 
     def _roll_back(self, conn: Connection) -> None:
         with suppress(psycopg.Error):

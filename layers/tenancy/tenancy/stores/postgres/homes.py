@@ -13,7 +13,7 @@ from uuid import UUID
 from tenancy.errors import AwsCallError, DeploymentError, UnavailableError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.durations import HOME_CACHE_SECONDS, SECRET_CACHE_SECONDS
-from tenancy.rules.homes import CATALOGUE, DatabaseListError, Entry, bucket_of, parse_databases
+from tenancy.rules.homes import CATALOGUE, ENTERED, DatabaseListError, Entry, bucket_of, parse_databases
 from tenancy.stores.postgres.client import Connection, Database, MovedError
 
 FIND_OWNERS: Final = "SELECT organization_id FROM find_catalogue_entries(%s, %s)"
@@ -161,10 +161,6 @@ class RoutedDatabases:
             UnavailableError: the catalogue or the home is unreachable, or several moves have ended meanwhile.
             UnboundRoleError, RuntimeError: as for `Database.transaction`.
         """
-        if (only := self._find_only()) is not None:
-            return only.tenant_transaction(
-                organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds
-            )
         return self._routed_transaction(organization_id, is_snapshot=is_snapshot, statement_seconds=statement_seconds)
 
     def look_up_in_homes[Found](
@@ -172,7 +168,8 @@ class RoutedDatabases:
     ) -> Sequence[Found]:
         """Return the result of *read* for each of the organizations, in its own transaction.
 
-        A value that is not in the catalogue is unknown, or older than the second database. Each database is asked.
+        A value that is not in the catalogue is unknown, or older than the second database. Each database is asked,
+        until all values are entered (`ENTERED`).
 
         Raises:
             UnavailableError: the catalogue or a home is unreachable.
@@ -180,12 +177,12 @@ class RoutedDatabases:
         if (only := self._find_only()) is not None:
             return only.look_up_in_homes(read)
         wanted = list(values)
-        owners = self._find_owners(wanted)
+        owners, are_entered = self._find_owners(wanted)
         found = []
         for organization_id in dict.fromkeys([*ids, *owners]):
             with self.tenant_transaction(organization_id) as conn:
                 found.append(read(conn))
-        if len(owners) < len(wanted):
+        if not are_entered and len(owners) < len(wanted):
             found += [database.look_up(read) for database in self.every()]
         return found
 
@@ -228,9 +225,12 @@ class RoutedDatabases:
         is_snapshot: bool = False,
         statement_seconds: int | None = None,
     ) -> tuple[Database, Connection]:
-        """Enter a transaction in the home of the organization. A stale entry of the cache gets one retry."""
+        """Enter a transaction in the home of the organization. A stale entry of the cache gets one retry.
+
+        The only database may lead to one that the cached secret does not name yet.
+        """
         for _ in range(2):
-            name, move_id = self._find_home(organization_id), None
+            name, move_id = self.name_home(organization_id), None
             for _ in range(MAX_HOPS + 1):
                 database = self._named(name)
                 transaction = database.tenant_transaction(
@@ -247,12 +247,14 @@ class RoutedDatabases:
             self._homes.pop(organization_id, None)
         raise UnavailableError("The organization is being moved to another database. Try again.")
 
-    def _find_owners(self, entries: Iterable[Entry]) -> list[UUID]:
+    def _find_owners(self, entries: Iterable[Entry]) -> tuple[list[UUID], bool]:
+        """Return the owners of *entries*, and whether all values of their kinds are entered."""
         by_kind: dict[str, list[str]] = {}
         for kind, value in entries:
-            by_kind.setdefault(kind, []).append(value)
-        found = (self.catalogue.look_up(partial(_find_owners, wanted=wanted)) for wanted in by_kind.items())
-        return [owner for owners in found for owner in owners]
+            by_kind.setdefault(kind, [ENTERED]).append(value)
+        found = [self.catalogue.look_up(partial(_find_owners, wanted=wanted)) for wanted in by_kind.items()]
+        are_entered = all(PLATFORM_LOG in owners for owners in found)
+        return [owner for owners in found for owner in owners if owner != PLATFORM_LOG], are_entered
 
     def _find_home(self, organization_id: UUID) -> str:
         name, until = self._homes.get(organization_id, ("", 0.0))

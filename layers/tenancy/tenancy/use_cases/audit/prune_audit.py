@@ -10,6 +10,7 @@ from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.audit_logs import delete_entries, insert_checkpoint, list_cuts
 from tenancy.stores.postgres.platform.organizations import list_entitlements
+from tenancy.use_cases.schedule.failures import skip_moved
 
 
 def prune_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) -> int:
@@ -30,7 +31,7 @@ def prune_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) ->
     deleted = 0
     for cut in cuts:
         checkpoint = replace(cut, signature=signer.sign(cut.text))
-        with platform_db.transaction() as conn:
+        with skip_moved(), platform_db.tenant_transaction(cut.organization_id) as conn:
             insert_checkpoint(conn, checkpoint)
             deleted += delete_entries(conn, cut.organization_id, up_to=cut.link.sequence)
     return deleted

@@ -10,6 +10,7 @@ from uuid import UUID
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.dead_letters import ExpiredLetter, delete_expired, list_expired
+from tenancy.use_cases.schedule.failures import skip_moved
 
 EXPIRED_AT_ONCE: Final = 1_000  # S3 deletes as many in one call
 
@@ -53,5 +54,5 @@ def _delete_rows(platform_db: Database, letters: Collection[ExpiredLetter], *, n
     for letter in letters:
         by_organization[letter.organization_id].append(letter.id)
     for organization_id, letter_ids in by_organization.items():
-        with platform_db.tenant_transaction(organization_id) as conn:
+        with skip_moved(), platform_db.tenant_transaction(organization_id) as conn:
             delete_expired(conn, organization_id, letter_ids, now=now)

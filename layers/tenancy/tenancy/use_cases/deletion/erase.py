@@ -35,8 +35,9 @@ from tenancy.stores.postgres.platform.organization_rows import delete_last_mail
 from tenancy.stores.postgres.platform.organizations import lock_organization
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.use_cases.admission.publish_standing import publish_standing
-from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores, find_copies
+from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
 from tenancy.use_cases.held_events.release_held import release_lease
+from tenancy.use_cases.homes.find_copies import find_copies
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tenancy.use_cases.schedule.roll_up import ROLL_UP_LEASE
 

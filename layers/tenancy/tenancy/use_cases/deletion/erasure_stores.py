@@ -22,7 +22,6 @@ from tenancy.stores.postgres.platform.organization_rows import (
     count_rows,
     delete_platform_people,
     delete_rows,
-    has_copy,
     list_people,
 )
 from tenancy.stores.postgres.platform.organizations import lock_organization
@@ -137,25 +136,6 @@ def _delete_people_everywhere(homes: Homes, organization_id: UUID) -> None:
     for database in homes.every() if people else ():
         with database.tenant_transaction(organization_id, ignores_moves=True) as conn:
             delete_platform_people(conn, people)
-
-
-def find_copies(homes: Homes, organization_id: UUID) -> list[str]:
-    """Return the names of databases with a copy of the organization, which an unfinished move left or makes.
-
-    Call it after the rows of the home were counted. No move that begins later can copy more than the home has.
-
-    Raises:
-        UnavailableError: a database is unreachable, so it is unknown.
-    """
-    if len(homes.every()) == 1:
-        return []
-    home, found = homes.of(organization_id), []
-    for name, database in homes.by_name().items():
-        if database is not home:
-            with database.tenant_transaction(organization_id, is_snapshot=True, ignores_moves=True) as conn:
-                if has_copy(conn, organization_id):
-                    found.append(name)
-    return found
 
 
 def _count_postgres(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:

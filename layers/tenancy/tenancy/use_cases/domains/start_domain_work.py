@@ -12,7 +12,7 @@ from tenancy.stores.aws.domain_executions import DomainExecutions
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.custom_domains import lock_custom_domain, update_custom_domain
 from tenancy.stores.postgres.platform.listed_custom_domains import ListedDomain, list_due_work
-from tenancy.use_cases.schedule.failures import collect_failures
+from tenancy.use_cases.schedule.failures import collect_failures, skip_moved
 
 MAX_STARTED: Final = 100  # in one run. The next run continues.
 
@@ -42,7 +42,7 @@ def start_domain_work(
     for each in due:
         if not has_time() or any(isinstance(failure, UnavailableError) for failure in starts.failures):
             break  # each further domain would wait for the database or Step Functions as well
-        with collect_failures(starts.failures):
+        with collect_failures(starts.failures), skip_moved():
             starts.started += _start(platform_db, executions, each, now)
     return starts
 

@@ -29,13 +29,14 @@ from tenancy.stores.clickhouse.platform.released_events import (
     insert_released,
 )
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.client import Database, MovedError
+from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.organizations import find_organization, list_retentions
 from tenancy.stores.postgres.usage import list_retentions_since
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.platform.counters import finish_release, reserve_room
+from tenancy.use_cases.schedule.failures import skip_moved
 
 HELD_EVENTS_RELEASED: Final = "held_events.released"
 RELEASABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUSPENDED})
@@ -142,7 +143,7 @@ def release_into_room(
             continue
         first_kept = first_kept_day(retentions[each.organization_id], now)
         due = DueEvents(organization_id=each.organization_id, first_kept=first_kept, now=now)
-        with suppress(MovedError), _lease(platform_db, each.organization_id, now) as is_taken:
+        with skip_moved(), _lease(platform_db, each.organization_id, now) as is_taken:
             if is_taken and _is_releasable(platform_db, each.organization_id):
                 released += _release_due(client, redis, due, room)
                 with_copies += [each.organization_id] if count_copies(client, due) else []

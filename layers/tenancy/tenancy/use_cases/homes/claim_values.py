@@ -4,6 +4,9 @@ A crash after the claim leaves an entry without a row in a home. No schedule rem
 asks the home of the entry's organization, and takes over an entry that is older than any running function.
 
 A value that is older than the second database has no entry. So a claim asks each database, too.
+
+With one database nothing is claimed, because its look-up tables refuse a second owner. But once values are entered for
+several databases (`ENTERING`), each new one is claimed, also by a process that still knows one database.
 """
 
 from collections.abc import Sequence
@@ -18,6 +21,7 @@ from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.catalogue import (
     delete_entries,
     find_claim,
+    has_begun,
     list_users,
     list_values,
     take_entry,
@@ -35,13 +39,12 @@ def claim_values(
 ) -> Entry | None:
     """Claim *entries* for the organization, and return one that another organization has, or None.
 
-    With one database nothing is claimed, because the look-up tables of that database refuse a second owner. A claim
-    that is younger than *claim_time* is not taken over: its row may be about to be stored.
+    A claim that is younger than *claim_time* is not taken over: its row may be about to be stored.
 
     Raises:
         UnavailableError: a database is unreachable.
     """
-    if len(homes.every()) == 1:
+    if not has_catalogue(homes):
         return None
     with homes.catalogue.transaction() as conn:
         claimed = upsert_entries(conn, organization_id, entries, now=now)
@@ -49,6 +52,15 @@ def claim_values(
         if entry not in claimed and not _take_over(homes, organization_id, entry, now, claim_time):
             return entry
     return _find_used(homes, organization_id, entries)
+
+
+def has_catalogue(homes: Homes) -> bool:
+    """Return whether values have entries: there are several databases, or this process does not know them yet.
+
+    Raises:
+        UnavailableError: the catalogue is unreachable.
+    """
+    return len(homes.every()) > 1 or homes.catalogue.look_up(has_begun)
 
 
 def claim_key(homes: Homes, organization_id: UUID, key: ApiKey, *, now: datetime) -> None:
@@ -94,7 +106,7 @@ def release_values(homes: Homes, organization_id: UUID) -> None:
     Raises:
         UnavailableError: the catalogue is unreachable. The entries can be taken over later.
     """
-    if len(homes.every()) > 1:
+    if has_catalogue(homes):
         with homes.catalogue.transaction() as conn:
             delete_entries(conn, organization_id)
 

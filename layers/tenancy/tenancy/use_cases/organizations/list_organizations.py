@@ -27,7 +27,8 @@ def list_organization_page(
 ) -> Page[Organization]:
     """Return at most *limit* organizations after *cursor*, newest first.
 
-    *cursor* comes from an earlier page.
+    An organization that moves between the reads of two databases is in the page once, or missing. *cursor* comes from
+    an earlier page.
 
     Raises:
         InvalidError: the cursor is invalid.
@@ -36,11 +37,12 @@ def list_organization_page(
         name="organizations", organization_id=PLATFORM_LOG, position=TimePosition, parameters=(status, tier)
     )
     before = listed.find_position(cursor)
-    organizations: list[Organization] = []
+    found: dict[UUID, Organization] = {}
     for database in platform_db.every():
         with database.transaction() as conn:
-            organizations += list_organizations(conn, status=status, tier=tier, before=before, limit=limit + 1)
-    organizations.sort(key=lambda each: (each.created_at, each.id), reverse=True)
+            page = list_organizations(conn, status=status, tier=tier, before=before, limit=limit + 1)
+            found |= {each.id: each for each in page}
+    organizations = sorted(found.values(), key=lambda each: (each.created_at, each.id), reverse=True)
     return Page.of(
         organizations[: limit + 1], limit, lambda each: listed.format_cursor(TimePosition.of(each.created_at, each.id))
     )

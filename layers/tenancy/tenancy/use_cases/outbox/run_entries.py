@@ -39,6 +39,7 @@ from tenancy.stores.postgres.platform.outbox import (
 )
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.publish_standing import publish_standing
+from tenancy.use_cases.schedule.failures import skip_moved
 
 if TYPE_CHECKING:
     from tenancy.stores.aws.domain_executions import DomainExecutions
@@ -157,8 +158,9 @@ def run_due_entries(
     while has_time() and (entries := deque(_claim(platform_db, now, organization_id, kind))):
         while entries and has_time():
             entry = entries.popleft()
-            is_done = run_entry(platform_db, targets, entry, now=now)
-            (done if is_done else failed).append(entry.kind)
+            with skip_moved():
+                is_done = run_entry(platform_db, targets, entry, now=now)
+                (done if is_done else failed).append(entry.kind)
         if entries:
             _unclaim(platform_db, entries)
     return OutboxRun(done=tuple(done), failed=tuple(failed))

@@ -31,6 +31,7 @@ from tenancy.stores.postgres.platform.export_jobs import (
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tenancy.use_cases.privacy.export_pages import SECTIONS, ExportSource
+from tenancy.use_cases.schedule.failures import skip_moved
 
 FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a file is larger by at most one page
 GZIP: Final = zlib.MAX_WBITS + 16
@@ -94,7 +95,7 @@ def delete_expired_export(export_stores: ExportStores, *, now: datetime) -> bool
         return False
     organization_id, export_id = expired
     export_stores.exports.delete_all(organization_id, under=f"{export_id}/")
-    with export_stores.platform_db.tenant_transaction(organization_id) as conn:
+    with skip_moved(), export_stores.platform_db.tenant_transaction(organization_id) as conn:
         update_export_expired(conn, organization_id, export_id)
     return True
 

@@ -15,6 +15,7 @@ from tenancy.rules.register import RegisteredChanges, digest_of
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.platform.catalogue import delete_markers
 from tenancy.stores.postgres.platform.restored import update_epochs
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
@@ -76,6 +77,8 @@ def replay(
     platform_db, now = stores.erasure.platform_db, clock()
     homes = find_homes(platform_db)
     known = {digest_of(each): each for each in homes.names}
+    with platform_db.catalogue.transaction() as conn:
+        delete_markers(conn)  # a restored catalogue lacks the entries of later values
     tokens = _end_sessions(platform_db, now=now)
     say(f"{tokens} organizations: all sessions and access tokens end")
     say(f"{end_tokens(platform_db, known.values(), now=now)} invitations and password resets end")

@@ -22,7 +22,7 @@ from tenancy.stores.postgres.standing import find_standing
 from tenancy.use_cases.domains.look_up_records import find_ownership_problem
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tenancy.use_cases.schedule.check_domains import DomainChecks
-from tenancy.use_cases.schedule.failures import collect_failures
+from tenancy.use_cases.schedule.failures import collect_failures, skip_moved
 from tenancy.use_cases.schedule.notice_rotations import SCHEDULER
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def check_custom_domains(
     for each in due:
         if not has_time() or any(isinstance(failure, UnavailableError) for failure in checks.failures):
             break  # each further domain would wait for the database or `fetch` as well
-        with collect_failures(checks.failures):
+        with collect_failures(checks.failures), skip_moved():
             _check(platform_db, fetcher, find_certificates, each, checks, now)
     return checks
 

@@ -18,7 +18,7 @@ from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.postgres.platform.proven_domains import DueDomain, list_due_domains
 from tenancy.stores.postgres.platform.quota_notices import list_admins
 from tenancy.use_cases.outbox.run_entries import OutboxKind
-from tenancy.use_cases.schedule.failures import collect_failures
+from tenancy.use_cases.schedule.failures import collect_failures, skip_moved
 from tenancy.use_cases.schedule.notice_rotations import SCHEDULER
 from tenancy.use_cases.sso.verify_domain import find_problem
 
@@ -55,7 +55,7 @@ def check_domains(
     for each in due:
         if not has_time() or any(isinstance(failure, UnavailableError) for failure in checks.failures):
             break  # each further domain would wait for the database or `fetch` as well
-        with collect_failures(checks.failures):
+        with collect_failures(checks.failures), skip_moved():
             _check(platform_db, fetcher, each, checks, now)
     return checks
 

@@ -1,7 +1,9 @@
-"""Independent steps: a step that fails does not stop the others."""
+"""Independent steps: a step that fails does not stop the others, and neither does an organization that has moved."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from tenancy.stores.postgres.client import MovedError
 
 
 @contextmanager
@@ -14,3 +16,13 @@ def collect_failures(failures: list[Exception]) -> Iterator[None]:
         yield
     except Exception as failure:  # noqa: BLE001 - raised after the other steps
         failures.append(failure)
+
+
+@contextmanager
+def skip_moved() -> Iterator[None]:
+    """Leave the block if its organization has moved to another database since it was listed here.
+
+    The schedule of the other database does the work.
+    """
+    with suppress(MovedError):
+        yield

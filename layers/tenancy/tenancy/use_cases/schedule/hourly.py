@@ -14,6 +14,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.audit.prune_audit import prune_audit_logs
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
+from tenancy.use_cases.homes.require_finished_moves import require_finished_moves
 from tenancy.use_cases.keys.register_platform_keys import register_platform_keys
 from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.check_custom_domains import FindCertificates, check_custom_domains
@@ -96,6 +97,8 @@ def run_hourly(
         run.failures += run.rotations.failures
     with collect_failures(run.failures):
         register_platform_keys(platform_db, stores.register, now=now)
+    with collect_failures(run.failures):
+        require_finished_moves(platform_db, now=now)
     with collect_failures(run.failures):
         run.domains = check_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
         run.failures += run.domains.failures

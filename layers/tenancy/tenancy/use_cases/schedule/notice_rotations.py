@@ -25,7 +25,7 @@ from tenancy.stores.postgres.platform.key_rotations import (
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.postgres.platform.quota_notices import list_admins
 from tenancy.use_cases.outbox.run_entries import OutboxKind
-from tenancy.use_cases.schedule.failures import collect_failures
+from tenancy.use_cases.schedule.failures import collect_failures, skip_moved
 
 MAX_ORGANIZATIONS: Final = 1_000  # in one run. The next run continues.
 MAX_NOTICED_KEYS: Final = 1_000  # of one organization in one run
@@ -61,7 +61,7 @@ def notice_rotations(platform_db: Database, *, now: datetime) -> RotationNotices
     with platform_db.transaction() as conn:
         organization_ids = list_due_rotations(conn, now=now, limit=MAX_ORGANIZATIONS)
     for organization_id in organization_ids:
-        with collect_failures(notices.failures), platform_db.tenant_transaction(organization_id) as conn:
+        with collect_failures(notices.failures), skip_moved(), platform_db.tenant_transaction(organization_id) as conn:
             notices.keys += _notice(conn, organization_id, now)
         if any(isinstance(failure, UnavailableError) for failure in notices.failures):
             break  # each further organization would wait for the database as well

@@ -10,6 +10,7 @@ from tenancy.stores.postgres.platform.last_uses import update_last_uses, update_
 from tenancy.stores.postgres.platform.organizations import list_counted_organizations
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.platform.last_uses import LastUses, forget_last_uses, list_last_uses
+from tenancy.use_cases.schedule.failures import skip_moved
 
 CHUNK: Final = 1_000  # organizations
 
@@ -29,10 +30,13 @@ def persist_last_uses(platform_db: Database, redis: Redis) -> int | None:
     try:
         for chunk in batched(organization_ids, CHUNK, strict=False):
             uses = list_last_uses(redis, chunk)
+            stored: dict[UUID, LastUses] = {}
             for organization_id, used in uses.items():
-                _persist(platform_db, organization_id, used)
-                persisted += len(used)
-            forget_last_uses(redis, uses)
+                with skip_moved():
+                    _persist(platform_db, organization_id, used)
+                    stored[organization_id] = used
+            forget_last_uses(redis, stored)
+            persisted += sum(map(len, stored.values()))
     except RedisUnreachableError:
         return None
     return persisted

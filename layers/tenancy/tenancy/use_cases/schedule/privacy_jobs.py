@@ -17,7 +17,9 @@ from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.register import Register
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.homes import Homes
 from tenancy.use_cases.dead_letters.expire import expire_dead_letters
+from tenancy.use_cases.homes.find_copies import find_copies
 from tenancy.use_cases.privacy.erase_from_dead_letters import erase_from_dead_letters
 from tenancy.use_cases.privacy.erase_subject import claim_due_erasure, erase_subject, postpone_erasure
 from tenancy.use_cases.privacy.export_pages import ExportSource
@@ -28,16 +30,19 @@ from tenancy.use_cases.privacy.write_export import (
     postpone_export,
     write_export,
 )
+from tenancy.use_cases.schedule.failures import skip_moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacyJobStores:
     """The stores that jobs use.
 
-    Exports are read as a tenant: by the functions' role and by ClickHouse's reader.
+    Exports are read as a tenant: by the functions' role and by ClickHouse's reader. *homes* are all databases, of which
+    *platform_db* is one. None if there is no other.
     """
 
     platform_db: Database
+    homes: Homes | None = None
     db: Database
     writer: Callable[[], Client]
     reader: Callable[[], Client]
@@ -51,14 +56,15 @@ class PrivacyJobStores:
 class PrivacyJobRun:
     """The numbers of jobs that a run has finished, expired or postponed.
 
-    *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *letters_expired* are deleted
-    dead letters. *causes* are the errors of postponed erasures.
+    *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *waiting* erasures wait for the
+    end of a move. *letters_expired* are deleted dead letters. *causes* are the errors of postponed erasures.
     """
 
     erasures: int = 0
     exports: int = 0
     expired: int = 0
     postponed: int = 0
+    waiting: int = 0
     letters_expired: int = 0
     causes: list[UnavailableError] = field(default_factory=list)
 
@@ -80,7 +86,8 @@ def run_privacy_jobs(
     _expire_letters(stores, run, has_time, clock)
     _run_due_erasures(stores, run, has_time, clock)
     while has_time() and (export := claim_due_export(stores.platform_db, now=clock())):
-        _export(stores, export, run, has_time, clock)
+        with skip_moved():
+            _export(stores, export, run, has_time, clock)
     return run
 
 
@@ -101,7 +108,8 @@ def _run_due_erasures(
     stores: PrivacyJobStores, run: PrivacyJobRun, has_time: Callable[[], bool], clock: Callable[[], datetime]
 ) -> None:
     while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
-        _erase(stores, erasure, run, has_time, clock)
+        with skip_moved():
+            _erase(stores, erasure, run, has_time, clock)
 
 
 def _delete_expired(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
@@ -135,20 +143,24 @@ def _erase(
     has_time: Callable[[], bool],
     clock: Callable[[], datetime],
 ) -> None:
-    """Run one turn of an erasure, if the register has it.
+    """Run one turn of an erasure, if the register has it, and if no move of the organization is unfinished.
 
     While dead letters are left, the job is due again at once: another organization has its turn first.
     """
     is_searched, failures = False, list[UnavailableError]()
     try:
         stores.register.put(erased_subject(job))
+        if stores.homes is not None and find_copies(stores.homes, job.organization_id):
+            postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
+            run.waiting += 1
+            return
     except UnavailableError as error:
         failures.append(error)
     else:
         is_searched = _erase_registered(stores, job, run, has_time, clock, failures)
-    run.causes += failures
     if failures:
         postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
+        run.causes += failures
         run.postponed += 1
     elif not is_searched:
         postpone_erasure(stores.platform_db, job, due_at=clock())

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +12,15 @@ from typing import Final
 from tenancy.errors import AwsCallError, DeploymentError, UnavailableError
 from tenancy.rules.durations import TABLE_FIRST_PAUSE, TABLE_MAX_PAUSE
 from tenancy.rules.keys.api_keys import KeyType, find_key, generate_key
-from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY, Secrets
+from tenancy.stores.aws.secrets import (
+    AUTHORIZER_DATABASE,
+    CLICKHOUSE,
+    DATABASE,
+    OWNER_DATABASE,
+    PLATFORM_DATABASE,
+    PLATFORM_KEY,
+    Secrets,
+)
 from tenancy.stores.clickhouse import client as clickhouse
 from tenancy.stores.clickhouse.client import Client, DatabaseError
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
@@ -48,6 +56,18 @@ class MissingRolesError(DeploymentError):
         )
 
 
+class DatabaseNamesError(DeploymentError):
+    """The secrets of PostgreSQL do not name the same databases. Nothing was changed."""
+
+    def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
+        """Name the secrets with their databases, and the next step."""
+        listed = "; ".join(f"{secret}: {', '.join(sorted(each))}" for secret, each in names.items())
+        super().__init__(
+            f"The secrets of PostgreSQL name different databases ({listed}). Give all four the same names, in any"
+            " order. Then deploy again."
+        )
+
+
 class MigrationChangedError(Exception):
     """A migration file differs from the file that was applied. Restore the applied file."""
 
@@ -61,6 +81,16 @@ class AuthorizerLoginError(Exception):
             "The secret authorizer-database is missing, or its role cannot log in to PostgreSQL."
             ' Make both as docs/operations.md says ("Deploy"), then deploy again.'
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseRoles:
+    """The databases of PostgreSQL as each role, in the secret of that role."""
+
+    owner: Homes
+    functions: Homes
+    platform: Homes
+    authorizer: Homes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +121,7 @@ class AppliedMigrations:
 
 
 def prepare_databases(
-    owner: Homes, authorizer: Homes, connect: Callable[[], Client], secrets: Secrets, folder: Path
+    roles: DatabaseRoles, connect: Callable[[], Client], secrets: Secrets, folder: Path
 ) -> AppliedMigrations:
     """Migrate all databases with the files in *folder*, then create the first platform key.
 
@@ -101,11 +131,14 @@ def prepare_databases(
         ClusterUserError: ClickHouse has shards without a secret. PostgreSQL was not changed.
         UnusableStoreError, MissingRolesError: a secret, a server or the roles are not as expected. PostgreSQL was not
             changed.
-        AuthorizerLoginError: the operator has not made the role and the secret of *authorizer*. Nothing was changed.
+        DatabaseNamesError: the four secrets of PostgreSQL name different databases. Nothing was changed.
+        AuthorizerLoginError: the operator has not made the role and the secret of the authorizer. Nothing was changed.
         MigrationChangedError: an applied migration differs from its file. Nothing was changed.
     """
+    owner = roles.owner
     _require_roles(owner)
-    _require_login(authorizer)
+    _require_login(roles.authorizer)
+    _require_equal_names(roles)
     with closing(_connected(connect)) as client:
         try:
             applied = [migrate(database, client, folder) for database in owner.every()]
@@ -154,6 +187,26 @@ def _require_login(authorizer: Homes) -> None:
                 pass
     except (AwsCallError, UnavailableError) as error:
         raise AuthorizerLoginError from error
+
+
+def _require_equal_names(roles: DatabaseRoles) -> None:
+    """Stop a deploy whose functions would not find the database of an organization."""
+    homes = {
+        OWNER_DATABASE: roles.owner,
+        DATABASE: roles.functions,
+        PLATFORM_DATABASE: roles.platform,
+        AUTHORIZER_DATABASE: roles.authorizer,
+    }
+    names = {secret: _names_in(secret, each) for secret, each in homes.items()}
+    if len(set(names.values())) > 1:
+        raise DatabaseNamesError(names)
+
+
+def _names_in(secret: str, homes: Homes) -> frozenset[str]:
+    try:
+        return frozenset(homes.by_name())
+    except AwsCallError as error:
+        raise UnusableStoreError(secret, "is missing, or Migrate may not read it") from error
 
 
 def read_migrations(folder: Path) -> list[Migration]:

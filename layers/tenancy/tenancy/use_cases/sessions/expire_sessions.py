@@ -12,6 +12,7 @@ from tenancy.stores.postgres.platform.expired_sessions import (
     list_with_expired_sessions,
     list_with_old_successors,
 )
+from tenancy.use_cases.schedule.failures import skip_moved
 
 EXPIRED_SESSIONS_AT_ONCE: Final = 100  # a session has thousands of tokens
 SUCCESSORS_AT_ONCE: Final = 1_000
@@ -20,7 +21,7 @@ SUCCESSORS_AT_ONCE: Final = 1_000
 def expire_sessions(platform_db: Database, *, now: datetime, has_time: Callable[[], bool]) -> int:
     """Delete expired sessions while there is time, and return their number.
 
-    Each organization's sessions are deleted in its own transaction.
+    Each organization's sessions are deleted in its own transaction. A round that deletes none is the last one.
 
     Raises:
         UnavailableError: the database is unreachable. The next run deletes the rest.
@@ -29,10 +30,11 @@ def expire_sessions(platform_db: Database, *, now: datetime, has_time: Callable[
     while has_time():
         with platform_db.transaction() as conn:
             found = list_with_expired_sessions(conn, now=now, limit=EXPIRED_SESSIONS_AT_ONCE)
+        before = deleted
         for organization_id in found:
-            with platform_db.tenant_transaction(organization_id) as conn:
+            with skip_moved(), platform_db.tenant_transaction(organization_id) as conn:
                 deleted += delete_expired_sessions(conn, organization_id, now=now, limit=EXPIRED_SESSIONS_AT_ONCE)
-        if not found:
+        if deleted == before:
             return deleted
     return deleted
 
@@ -51,7 +53,7 @@ def forget_successors(platform_db: Database, *, now: datetime, has_time: Callabl
             found = list_with_old_successors(conn, used_before=used_before, limit=SUCCESSORS_AT_ONCE)
         before = deleted
         for organization_id in found:
-            with platform_db.tenant_transaction(organization_id) as conn:
+            with skip_moved(), platform_db.tenant_transaction(organization_id) as conn:
                 deleted += forget_old_successors(
                     conn, organization_id, used_before=used_before, limit=SUCCESSORS_AT_ONCE
                 )

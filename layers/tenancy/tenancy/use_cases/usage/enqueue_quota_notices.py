@@ -9,6 +9,7 @@ from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.postgres.platform.quota_notices import list_admins, list_unannounced, update_announced
 from tenancy.use_cases.outbox.run_entries import OutboxKind
+from tenancy.use_cases.schedule.failures import skip_moved
 
 BATCH: Final = 100
 
@@ -29,7 +30,7 @@ def enqueue_quota_notices(platform_db: Database, *, now: datetime, has_time: Cal
         for notice in notices:
             if not has_time():
                 return enqueued
-            with platform_db.tenant_transaction(notice.organization_id) as conn:
+            with skip_moved(), platform_db.tenant_transaction(notice.organization_id) as conn:
                 enqueued += _announce(conn, notice, now)
         if len(notices) < BATCH:
             return enqueued

@@ -6,8 +6,10 @@ from types import MappingProxyType
 from typing import Final, LiteralString, NamedTuple
 from uuid import UUID
 
-from tenancy.rules.homes import Entry, EntryKind
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.homes import ENTERING, Entry, EntryKind
 from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.homes import FIND_OWNERS
 
 # In one order everywhere: else two claims of the same values in different orders wait for each other.
 UPSERT_ENTRIES: Final = """
@@ -24,6 +26,7 @@ TAKE_ENTRY: Final = """
     WHERE kind = %s AND value = %s AND organization_id = %s AND claimed_at = %s
 """
 DELETE_ENTRIES: Final = "DELETE FROM catalogue_entries WHERE organization_id = %s"
+DELETE_MARKERS: Final = "DELETE FROM catalogue_entries WHERE organization_id = %s"
 COUNT_ENTRIES: Final = "SELECT count(*) FROM catalogue_entries WHERE organization_id = %s"
 DELETE_REQUESTS: Final = "DELETE FROM provisioning_requests WHERE organization_id = %s"
 COUNT_REQUESTS: Final = "SELECT count(*) FROM provisioning_requests WHERE organization_id = %s"
@@ -94,6 +97,16 @@ def delete_entries(conn: Connection, organization_id: UUID) -> None:
     """Delete all entries of the organization, and the answers of its provisioning."""
     conn.execute(DELETE_ENTRIES, (organization_id,))
     conn.execute(DELETE_REQUESTS, (organization_id,))
+
+
+def has_begun(conn: Connection) -> bool:
+    """Return whether all values are being entered, or were."""
+    return conn.execute(FIND_OWNERS, (ENTERING.kind, [ENTERING.value])).fetchone() is not None
+
+
+def delete_markers(conn: Connection) -> None:
+    """Store that values may be without an entry. Look-ups of such a value ask each database again."""
+    conn.execute(DELETE_MARKERS, (PLATFORM_LOG,))
 
 
 def count_entries(conn: Connection, organization_id: UUID) -> Mapping[str, int]:
