@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from scripts.tcp_proxy import tcp_proxy
 from tenancy.gateway.nearest_reads import is_nearest
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.free_ports import free_port
 from tests.given import REGION, tenant_of
 from tests.handlers.functions import Function, LogLines, Start
 from tests.handlers.requests import OPERATOR, Answer, Event, answer_of, called_by, sample, with_headers, with_path
-from tests.handlers.tcp_proxy import tcp_proxy
 from tests.streaming_replica import StreamingReplica
 
 PREDICTIONS = "ml_predictions"
