@@ -10,13 +10,13 @@ from scripts.bench.figure import Effort, Figure
 from scripts.bench.releases.pair import Pair, Request, Route
 from scripts.bench.releases.process import function_process
 from scripts.bench.releases.release import THIS_CODE, earlier_release
-from scripts.bench.releases.side import Side, side_of
+from scripts.bench.releases.side import ReleaseInUse, side_of
 
 VALKEY_DATABASES: Final = (3, 4)  # of our side and of the other one
 
 
 def _ingest(events: int) -> Request:
-    def request(side: Side) -> float:
+    def request(side: ReleaseInUse) -> float:
         return side.call("ingest/events", "wk", body=make_body(events).decode())[1]
 
     return request
@@ -26,18 +26,18 @@ def _read(name: str, caller: str) -> Request:
     return lambda side: side.call(name, caller)[1]
 
 
-def _create_and_revoke(side: Side) -> float:
+def _create_and_revoke(side: ReleaseInUse) -> float:
     body = json.dumps({"type": "secret", "name": "Bench"})
     answer, created = side.call("keys/create_secret_key", "sk", body=body)
     key_id = json.loads(answer["body"])["id"]
     return created + side.call("keys/revoke", "sk", path={"key_id": key_id})[1]
 
 
-def _authorize(side: Side) -> float:
+def _authorize(side: ReleaseInUse) -> float:
     return side.authenticate(side.functions["authorizer"], "sk")[1]
 
 
-def _authorize_cold(side: Side) -> float:
+def _authorize_cold(side: ReleaseInUse) -> float:
     with function_process(side.release, "authorizer", side.aws.url) as process:
         return process.import_seconds + side.authenticate(process, "sk")[1]
 

@@ -6,13 +6,13 @@ from statistics import median
 from typing import Final
 
 from scripts.bench.figure import Comparison, Effort, alternate, at_most
-from scripts.bench.releases.side import Side
+from scripts.bench.releases.side import ReleaseInUse
 from scripts.bench.releases.work import ServerWork
 
 MILLISECONDS: Final = 1_000
 MOST: Final = 1.1
 
-type Request = Callable[[Side], float]
+type Request = Callable[[ReleaseInUse], float]
 """Makes a request, and returns its seconds of processor time."""
 
 
@@ -28,7 +28,7 @@ class Route:
 class Pair:
     """A route of our code and of an earlier release."""
 
-    def __init__(self, route: Route, ours: Side, theirs: Side) -> None:
+    def __init__(self, route: Route, ours: ReleaseInUse, theirs: ReleaseInUse) -> None:
         """Measure nothing yet."""
         self._route = route
         self._sides = (ours, theirs)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.bench.functions import environment_of
-from scripts.bench.releases.release import Release
+from scripts.bench.releases.release import UnpackedRelease
 
 WORKER: Final = Path(__file__).with_name("worker.py")
 PATIENCE_MILLISECONDS: Final = "5000"  # a pause of the machine is measured, not taken for Redis being away
@@ -41,7 +41,7 @@ class FunctionProcess:
 
 
 @contextmanager
-def function_process(release: Release, function: str, aws_url: str) -> Iterator[FunctionProcess]:
+def function_process(release: UnpackedRelease, function: str, aws_url: str) -> Iterator[FunctionProcess]:
     """Yield *function* of *release* in a process of its own, with AWS at *aws_url*, until the block ends."""
     variables = environment_of(function, aws_url, release.template)
     paths = os.pathsep.join(map(str, release.paths))

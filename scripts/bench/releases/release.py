@@ -20,7 +20,7 @@ EXPORT: Final = ("export", "--quiet", "--frozen", "--no-default-groups", "--no-e
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class UnpackedRelease:
     """A release whose files are in *root*. *paths* have its packages, the first one its own."""
 
     name: str
@@ -46,10 +46,10 @@ class Release:
         return self.root / "events" / f"{name}.json"
 
 
-THIS_CODE: Final = Release(name="this code", root=ROOT, paths=(ROOT / "layers" / "tenancy",))
+THIS_CODE: Final = UnpackedRelease(name="this code", root=ROOT, paths=(ROOT / "layers" / "tenancy",))
 
 
-def earlier_release() -> Release:
+def earlier_release() -> UnpackedRelease:
     """Return the release of BENCH_COMMIT, by default that of scripts/previous-release, with the packages of its lock.
 
     Its folder stays beside the stack for the next run. This repository must have its commit.
@@ -62,7 +62,7 @@ def earlier_release() -> Release:
         _unpack(commit, unfinished)
         _install_packages(unfinished)
         unfinished.rename(folder)
-    return Release(name=name, root=folder, paths=(folder / "layers" / "tenancy", folder / PACKAGES))
+    return UnpackedRelease(name=name, root=folder, paths=(folder / "layers" / "tenancy", folder / PACKAGES))
 
 
 def _chosen() -> tuple[str, str]:

@@ -15,7 +15,7 @@ from scripts.bench.customers import authorizer_url
 from scripts.bench.databases import Databases, Servers, own_databases, own_valkey, url_at
 from scripts.bench.releases.aws import ReleaseAws, release_aws
 from scripts.bench.releases.process import FunctionProcess, function_process
-from scripts.bench.releases.release import Release
+from scripts.bench.releases.release import UnpackedRelease
 from scripts.bench.releases.work import ServerCounts, backend_seconds
 from scripts.tcp_proxy import TcpProxy, tcp_proxy
 from tenancy.rules.keys.api_keys import KeyType, generate_key
@@ -30,14 +30,14 @@ INSERT_PLATFORM_KEY: Final = "INSERT INTO platform_keys ({}) VALUES ({})"
 
 
 @dataclass(slots=True, kw_only=True)
-class Side:
+class ReleaseInUse:
     """A release in use.
 
     *contexts* are the callers' by kind (`pk`, `sk`, `wk`), as the release's authorizer returns them, and *keys* their
     credentials.
     """
 
-    release: Release
+    release: UnpackedRelease
     databases: Databases
     redis: Redis
     aws: ReleaseAws
@@ -115,7 +115,7 @@ class Side:
 
 
 @contextmanager
-def side_of(release: Release, functions: Sequence[str], valkey_database: int) -> Iterator[Side]:
+def side_of(release: UnpackedRelease, functions: Sequence[str], valkey_database: int) -> Iterator[ReleaseInUse]:
     """Yield *release* in use, with its *functions* and those that it needs to provision an organization.
 
     Its databases are dropped afterwards.
@@ -135,7 +135,7 @@ def side_of(release: Release, functions: Sequence[str], valkey_database: int) ->
             name: stack.enter_context(function_process(release, name, aws.url))
             for name in dict.fromkeys(("authorizer", "provision", *functions))
         }
-        side = Side(
+        side = ReleaseInUse(
             release=release,
             databases=databases,
             redis=stack.enter_context(Redis.from_url(redis_url)),
