@@ -137,7 +137,7 @@ def own_stores(*, send_seconds: float = 0.0) -> Iterator[OwnStores]:
     with own_databases(servers) as databases, own_valkey(servers.redis_url, database=VALKEY_DATABASE) as redis_url:
         secrets = {
             "database": url_at(servers.app_database_url, databases.name),
-            "authorizer-database": _authorizer_url(servers, databases.name),
+            "authorizer-database": authorizer_url(servers, databases.name),
             "redis": redis_url,
             "clickhouse": databases.clickhouse_url,
             "clickhouse-reader": databases.clickhouse_url,
@@ -146,7 +146,7 @@ def own_stores(*, send_seconds: float = 0.0) -> Iterator[OwnStores]:
             yield OwnStores(databases=databases, redis_url=redis_url, aws_url=aws_url)
 
 
-def _authorizer_url(servers: Servers, database: str) -> str:
+def authorizer_url(servers: Servers, database: str) -> str:
     """Return the URL of *database* for the authorizer's role, whose password only the stack's own file has."""
     url = urlsplit(servers.app_database_url)
     credentials = Credentials.load(StackSettings.from_env(os.environ, ROOT).directory)

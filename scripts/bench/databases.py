@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
 
 import psycopg
@@ -58,8 +59,10 @@ class Databases:
 
 
 @contextmanager
-def own_databases(servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Iterator[Databases]:
-    """Yield databases with the schema of layers/migrations and no rows, and drop them afterwards.
+def own_databases(
+    servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS, migrations: Path = MIGRATIONS
+) -> Iterator[Databases]:
+    """Yield databases with the schema of *migrations* and no rows, and drop them afterwards.
 
     A query in ClickHouse may take *timeout_seconds*.
     """
@@ -70,7 +73,7 @@ def own_databases(servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_T
         closing(Database(lambda: url_at(servers.database_url, name), as_owner=True)) as owner,
         closing(Database(lambda: url_at(servers.platform_database_url, name))) as platform,
     ):
-        migrate(owner, client, MIGRATIONS)
+        migrate(owner, client, migrations)
         yield Databases(name=name, owner=owner, platform=platform, clickhouse=client, clickhouse_url=clickhouse_url)
 
 

@@ -19,7 +19,14 @@ TEMPLATE: Final = ROOT / "template.yaml"
 @contextmanager
 def loaded(name: str, aws_url: str, variables: Mapping[str, str] = MappingProxyType({})) -> Iterator[ModuleType]:
     """Yield functions/*name*/app.py, with AWS at *aws_url*, and *variables* in place of those of the template."""
-    os.environ |= variables_of(name.title().replace("_", "")) | {
+    os.environ |= {**environment_of(name, aws_url), **variables}
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield _import(ROOT / "functions" / name / "app.py")
+
+
+def environment_of(name: str, aws_url: str, template: Path = TEMPLATE) -> dict[str, str]:
+    """Return the variables of functions/*name*, with AWS at *aws_url*."""
+    return variables_of(name.title().replace("_", ""), template) | {
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "test",
@@ -31,18 +38,15 @@ def loaded(name: str, aws_url: str, variables: Mapping[str, str] = MappingProxyT
         "BASE_DOMAIN": "attribution.example",
         "API_HOST": "api.attribution.example",
         "REDIS_PATIENCE_MS": "50",
-        **variables,
     }
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        yield _import(ROOT / "functions" / name / "app.py")
 
 
-def variables_of(function: str) -> dict[str, str]:
-    """Return the variables that the template gives to *function*, its logical id.
+def variables_of(function: str, file: Path = TEMPLATE) -> dict[str, str]:
+    """Return the variables that the template in *file* gives to *function*, its logical id.
 
     A parameter has its default, and a resource its name.
     """
-    template = read_template(TEMPLATE)
+    template = read_template(file)
     sections = (template["Globals"]["Function"], template["Resources"][function]["Properties"])
     defaults = {name: str(parameter.get("Default", name)) for name, parameter in template["Parameters"].items()}
     values = {

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from scripts.stack import postgres
+from scripts.tcp_proxy import tcp_proxy
 from tenancy.rules.access_tokens.public_keys import KeySetError
 from tenancy.rules.access_tokens.sign import TokenHolder
 from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
@@ -27,7 +28,6 @@ from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import ISSUER, Function, PutSecret, Start, superuser
 from tests.handlers.requests import caller_in, is_unauthorized, to_authorizer
-from tests.handlers.tcp_proxy import tcp_proxy
 from tests.use_cases.token_keys import new_secrets, private_ids, stored
 
 SESSION = UUID("0e000000-0000-4000-8000-00000000000e")

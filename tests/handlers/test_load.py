@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import zstandard
 
+from scripts.tcp_proxy import tcp_proxy
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.events.row import BatchContext, EventRow
@@ -19,7 +20,6 @@ from tests.given import AwsAccount, Databases
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.queues import messages_in, rows_in
 from tests.handlers.requests import recent_event, sample, segment_call
-from tests.handlers.tcp_proxy import tcp_proxy
 
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")
 GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")

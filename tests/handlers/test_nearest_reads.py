@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from scripts.tcp_proxy import tcp_proxy
 from tenancy.gateway.nearest_reads import is_nearest
 from tenancy.rules.read_tokens import format_time_token
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -14,7 +15,6 @@ from tests.free_ports import free_port
 from tests.given import REGION, Databases, tenant_of
 from tests.handlers.functions import Function, LogLines, Start
 from tests.handlers.requests import OPERATOR, Answer, Event, answer_of, called_by, sample, with_headers, with_path
-from tests.handlers.tcp_proxy import tcp_proxy
 from tests.streaming_replica import StreamingReplica
 
 PREDICTIONS = "ml_predictions"

@@ -13,6 +13,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from redis import Redis as Client
 
+from scripts.tcp_proxy import tcp_proxy
 from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.aws.secrets import DATABASE, REDIS
@@ -25,7 +26,6 @@ from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import PutSecret, Start, superuser
 from tests.handlers.queues import events_in
 from tests.handlers.requests import Event, answer_of, called_by, problem_of, recent_event, sample, with_body
-from tests.handlers.tcp_proxy import tcp_proxy
 from tests.template.template import TEMPLATE
 
 LIMIT = QUOTAS[Tier.STARTER].ingest_requests_per_minute

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scripts.stack import postgres
+from scripts.tcp_proxy import TcpProxy, tcp_proxy
 from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.rules.tenant import RateBucket
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, DATABASE, PLATFORM_DATABASE, REDIS
@@ -27,7 +28,6 @@ from tests.handlers.requests import (
     with_headers,
     with_path,
 )
-from tests.handlers.tcp_proxy import TcpProxy, tcp_proxy
 from tests.template.template import FOLDERS
 
 OWN_ROUTER = {"ingest"}  # it answers an unknown path without an admission

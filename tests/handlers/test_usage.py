@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 import pytest
 
+from scripts.tcp_proxy import tcp_proxy
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.events.row import BatchContext
@@ -30,7 +31,6 @@ from tests.handlers.requests import (
     with_headers,
     with_query,
 )
-from tests.handlers.tcp_proxy import tcp_proxy
 
 INSERT_DAYS = """
     INSERT INTO tenant_usage (organization_id, metric_date, events_count)

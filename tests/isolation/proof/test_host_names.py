@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from scripts.tcp_proxy import TcpProxy
 from tests.given import Databases
 from tests.handlers.functions import BASE_DOMAIN, superuser
-from tests.handlers.tcp_proxy import TcpProxy
 from tests.handlers.test_round_trips import postgres_proxy
 from tests.isolation.proof.attack.calls import Call, discover_calls, document_in, request_for, with_document
 from tests.isolation.proof.attack.gateway import GatewayRequest, LocalGateway

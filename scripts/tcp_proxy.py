@@ -1,21 +1,23 @@
-"""A TCP proxy before a server. It counts round trips, and a test cuts it to make the server unreachable."""
+"""A TCP proxy before a server. It counts round trips, and a caller cuts it to make the server unreachable."""
 
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
+from typing import Final
 
-BUFFER_BYTES = 65_536
+BUFFER_BYTES: Final = 65_536
 
 
 class TcpProxy:
     """A loopback port that passes everything on to another port. It listens at *address*.
 
     A round trip begins with what a client sends after the server's last bytes. *round_trips* counts those of all
-    connections together, which a test uses one after another.
+    connections together, which the client uses one after another.
     """
 
     def __init__(self, target_port: int) -> None:
+        """Listen, and connect to *target_port* on this machine for each client."""
         self._target_port = target_port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._listener]
@@ -51,6 +53,7 @@ class TcpProxy:
 
 @contextmanager
 def tcp_proxy(target_port: int) -> Iterator[TcpProxy]:
+    """Yield a proxy before *target_port* of this machine, which is cut afterwards."""
     proxy = TcpProxy(target_port)
     try:
         yield proxy

@@ -1,0 +1,1 @@
+"""Two releases of the platform beside each other, each with its own code, schema and requests."""
