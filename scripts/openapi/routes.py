@@ -28,7 +28,7 @@ NOWHERE: Final = {
 }
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(yaml.CSafeLoader):
     """Reads the template without the values of CloudFormation's functions."""
 
 

@@ -3,20 +3,13 @@
 import json
 import logging
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-
+from scripts.deploy.transform import transform
 from scripts.stack.aws import REGION
 from scripts.template import read_template
 
-# `sam deploy` uploads these and replaces each by an address in S3.
-UPLOADED: Final = ("CodeUri", "ContentUri", "DefinitionUri")
-PLACE: Final = "s3://bucket/key"
 # The routes and alarms take most of checkov's time, and it has no check of them.
 SKIPPED_PROPERTIES: Final = ("Body",)
 SKIPPED_TYPES: Final = ("AWS::CloudWatch::Alarm", "AWS::Lambda::Permission")
@@ -25,9 +18,11 @@ NOTHING: Final = {"Ref": "AWS::NoValue"}
 
 def write_templates(root: Path, folder: Path) -> None:
     """Write both variants of template.yaml and of each nested stack to *folder*."""
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature flags
     folder.mkdir(parents=True, exist_ok=True)
+    transformed = transform(read_template(root / "template.yaml"), region=REGION)
     nested = {file.stem: read_template(file) for file in sorted(root.glob("stacks/*.yaml"))}
-    for name, template in {"template": _transformed(read_template(root / "template.yaml")), **nested}.items():
+    for name, template in {"template": transformed, **nested}.items():
         for holds in (True, False):
             text = json.dumps(decided(template, holds=holds), indent=1)
             (folder / f"{name}-{'with' if holds else 'without'}-options.json").write_text(text, encoding="utf-8")
@@ -41,19 +36,6 @@ def decided(template: Mapping[str, Any], *, holds: bool) -> dict[str, Any]:
         if (holds or "Condition" not in resource) and resource["Type"] not in SKIPPED_TYPES
     }
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
-
-
-def _transformed(template: Mapping[str, Any]) -> dict[str, Any]:
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)
-    changed = deepcopy(dict(template))
-    for resource in changed["Resources"].values():
-        for name in UPLOADED:
-            if name in resource.get("Properties", {}):
-                resource["Properties"][name] = PLACE
-    defaults = {name: parameter.get("Default", "") for name, parameter in changed["Parameters"].items()}
-    session = boto3.Session(region_name=REGION)
-    made: dict[str, Any] = Translator(None, Parser(), boto_session=session).translate(changed, defaults)
-    return made
 
 
 def _value(value: Any, *, holds: bool) -> Any:  # noqa: ANN401 - any value of a template

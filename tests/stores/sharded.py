@@ -63,18 +63,26 @@ def filled(pair: Servers) -> Iterator[Servers]:
 
 
 def fill(client: Client) -> None:
-    for number, organization_id in enumerate(ORGANIZATIONS):
-        sent = [
-            row(
-                organization_id=str(organization_id),
-                event_id=str(event),
-                device_id=("phone", "tablet")[event % 2],
-                revenue=str(number),
-                event_timestamp=f"2026-11-{20 + event % 3} 10:00:0{event}.000",
-            )
-            for event in range(number % 5 + 2)
-        ]
-        held = [{**each, "reason": ("quota", "clock")[number % 2], "event_id": f"h{each['event_id']}"} for each in sent]
-        insert_frames(client, "events", [frame(*sent)], token=f"sent {number}")
-        insert_frames(client, "events", [frame(sent[0])], token=f"again {number}")
-        insert_frames(client, "held_events", [frame(*held)], token=f"held {number}")
+    sent = [
+        row(
+            organization_id=str(organization_id),
+            event_id=str(event),
+            device_id=("phone", "tablet")[event % 2],
+            revenue=str(number),
+            event_timestamp=f"2026-11-{20 + event % 3} 10:00:0{event}.000",
+        )
+        for number, organization_id in enumerate(ORGANIZATIONS)
+        for event in range(number % 5 + 2)
+    ]
+    again = [each for each in sent if each["event_id"] == "0"]
+    held = [
+        {
+            **each,
+            "reason": ("clock", "quota")[UUID(each["organization_id"]).int % 2],
+            "event_id": f"h{each['event_id']}",
+        }
+        for each in sent
+    ]
+    insert_frames(client, "events", [frame(*sent)], token="sent")
+    insert_frames(client, "events", [frame(*again)], token="again")
+    insert_frames(client, "held_events", [frame(*held)], token="held")

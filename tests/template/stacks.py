@@ -1,6 +1,7 @@
 """The nested templates of stacks/, and all templates as CloudFormation gets them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def _chosen(value: Any, decisions: Decisions) -> Any:  # noqa: ANN401 - any valu
         case list():
             return [_chosen(each, decisions) for each in value]
     return value
+
+
+def with_resources(template: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *template* with these of its *resources*, and all that they and the outputs refer to."""
+    found: dict[str, Any] = {}
+    texts = [json.dumps(template["Outputs"], default=str), json.dumps(resources, default=str)]
+    named = set(resources)
+    while named:
+        found |= {name: template["Resources"][name] for name in named}
+        named = {name for text in texts for name in re.findall(r"\w+", text)} & (
+            set(template["Resources"]) - set(found)
+        )
+        texts = [json.dumps(template["Resources"][name], default=str) for name in named]
+    return {**template, "Resources": found}
 
 
 def as_json(template: Mapping[str, Any]) -> str:

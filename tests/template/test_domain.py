@@ -1,6 +1,5 @@
 """The domain of the API: *.BaseDomain with a certificate and records, or the default endpoint without a hosted zone."""
 
-from functools import cache
 from typing import Any
 
 import pytest
@@ -23,12 +22,10 @@ OF_DOMAIN = {
 ENDPOINT = "execute-api"
 
 
-@cache
 def with_domain() -> dict[str, Any]:
     return deployed(HostedZoneId=ZONE, BaseDomain="attribution.example")
 
 
-@cache
 def without_domain() -> dict[str, Any]:
     return deployed(BaseDomain="attribution.example")
 

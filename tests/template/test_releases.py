@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -71,8 +72,12 @@ def changed(*path: str, value: object) -> dict[str, Any]:
 
 def republished(template: dict[str, Any]) -> set[str]:
     """Return the functions of which a deploy of *template* after template.yaml publishes a version."""
-    before = versions(TEMPLATE)
-    return {name for name, version in versions(template).items() if before[name] != version}
+    return {name for name, version in versions(template).items() if versions_before()[name] != version}
+
+
+@cache
+def versions_before() -> dict[str, str]:
+    return versions(TEMPLATE)
 
 
 # -------------------------------------------------------------------------------------------------------- who invokes

@@ -14,7 +14,16 @@ from scripts.deploy.conditions import Decisions
 from tenancy.use_cases.schema.data_store_access import POOLED_ROLES
 from tests.given import ROOT
 from tests.members import for_each
-from tests.template.stacks import NESTED, STACK, STACKS, all_resources, as_json, decided, stack_resources
+from tests.template.stacks import (
+    NESTED,
+    STACK,
+    STACKS,
+    all_resources,
+    as_json,
+    decided,
+    stack_resources,
+    with_resources,
+)
 from tests.template.template import RESOURCES, TEMPLATE, secrets_with
 from tests.template.transformed import transformed_template
 
@@ -68,10 +77,16 @@ STACK_CHOICES: Mapping[str, list[Mapping[str, str]]] = {
 
 
 def linted_templates() -> Iterator[tuple[str, str]]:
-    """Yield name and text of each template with each choice of parameters."""
+    """Yield name and text of each template with each choice of parameters.
+
+    A resource that a choice leaves as another one made it is there once, or because a changed one refers to it.
+    """
+    linted: list[tuple[str, dict[str, Any]]] = []
     for name, values in CHOICES.items():
-        template = transformed_template(gradual=values.get("GradualDeployment") == "true")
-        yield f"template {name}", as_json(decided(template, values))
+        template = decided(transformed_template(gradual=values.get("GradualDeployment") == "true"), values)
+        changed = [each for each in template["Resources"].items() if each not in linted]
+        linted += changed
+        yield f"template {name}", as_json(with_resources(template, dict(changed)))
     for stack, choices in STACK_CHOICES.items():
         for number, values in enumerate(choices):
             yield f"{stack} {number}", as_json(decided(STACKS[stack], values))

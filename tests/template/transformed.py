@@ -22,6 +22,7 @@ def transformed(*, gradual: bool = False) -> dict[str, dict[str, Any]]:
     return resources
 
 
+@cache
 def deployed(**parameters: str) -> dict[str, Any]:
     """Return the template that CloudFormation deploys with *parameters*, and the defaults of the others.
 

@@ -13,7 +13,6 @@ from tenancy.rules.texts import BLANKS, INVISIBLE, VISIBLE_FORMATS
 from tests.members import for_each
 from tests.unit.segment_calls import fault, parse, raw
 
-EVERY_CHARACTER = [chr(number) for number in range(sys.maxunicode + 1)]
 # DerivedCoreProperties.txt of Unicode 15.1: the marks with the property Default_Ignorable_Code_Point.
 IGNORABLE_MARKS = {chr(each) for each in (0x034F, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F)}
 IGNORABLE_MARKS |= {chr(each) for each in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))}
@@ -136,10 +135,11 @@ def test_number_of_a_message_is_its_id() -> None:
 
 
 def test_every_invisible_character_is_recognized() -> None:
-    formats = {each for each in EVERY_CHARACTER if unicodedata.category(each) == "Cf"} - VISIBLE_FORMATS
-    spaces = {each for each in EVERY_CHARACTER if each.isspace() or unicodedata.category(each) in {"Cc", "Zs"}}
+    every_character = [chr(number) for number in range(sys.maxunicode + 1)]
+    formats = {each for each in every_character if unicodedata.category(each) == "Cf"} - VISIBLE_FORMATS
+    spaces = {each for each in every_character if each.isspace() or unicodedata.category(each) in {"Cc", "Zs"}}
 
-    found = set(re.findall(f"[{INVISIBLE}]", "".join(EVERY_CHARACTER)))
+    found = set(re.findall(f"[{INVISIBLE}]", "".join(every_character)))
 
     assert found == formats | spaces | BLANKS | IGNORABLE_MARKS
     for each in found:

@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,6 @@ from tenancy.rules.texts import (
 )
 from tests.members import for_each
 
-EVERY_CHARACTER = [chr(number) for number in range(sys.maxunicode + 1)]
 # PropList.txt of Unicode 15.1, property Bidi_Control.
 BIDI_CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
@@ -98,6 +98,12 @@ REFUSED = {
 }
 
 
+@cache
+def every_character() -> list[str]:
+    """Return all characters. Each worker of a run imports this module, and one needs them."""
+    return [chr(number) for number in range(sys.maxunicode + 1)]
+
+
 @for_each("name", NAMES.values(), ids=NAMES)
 def test_name_in_any_script_is_accepted(name: str) -> None:
     assert parse_name(name) == unicodedata.normalize("NFC", name)
@@ -124,7 +130,7 @@ def test_format_characters_that_arrange_make_no_name() -> None:
 
 
 def test_every_letter_mark_and_space_is_accepted() -> None:
-    wanted = [each for each in EVERY_CHARACTER if unicodedata.category(each)[0] in "LMNPS" or each in SPACES]
+    wanted = [each for each in every_character() if unicodedata.category(each)[0] in "LMNPS" or each in SPACES]
 
     refused = [hex(ord(each)) for each in wanted if not _is_accepted(f"a{each}b")]
 
@@ -132,7 +138,9 @@ def test_every_letter_mark_and_space_is_accepted() -> None:
 
 
 def test_every_other_character_is_refused() -> None:
-    others = [each for each in EVERY_CHARACTER if unicodedata.category(each)[0] == "C" and each not in ALLOWED_FORMATS]
+    others = [
+        each for each in every_character() if unicodedata.category(each)[0] == "C" and each not in ALLOWED_FORMATS
+    ]
     others += "\u2028\u2029"
 
     assert set(BIDI_CONTROLS) <= set(others)
@@ -140,7 +148,7 @@ def test_every_other_character_is_refused() -> None:
 
 
 def test_every_space_of_unicode_is_known() -> None:
-    assert set(SPACES) == {each for each in EVERY_CHARACTER if unicodedata.category(each) == "Zs"}
+    assert set(SPACES) == {each for each in every_character() if unicodedata.category(each) == "Zs"}
 
 
 def test_outer_spaces_are_removed() -> None:
@@ -157,7 +165,7 @@ def test_length_counts_composed_characters() -> None:
 
 
 def test_no_character_composes_from_more_than_the_bound() -> None:
-    assert max(len(unicodedata.normalize("NFD", each)) for each in EVERY_CHARACTER) == MAX_EXPANSION
+    assert max(len(unicodedata.normalize("NFD", each)) for each in every_character()) == MAX_EXPANSION
 
 
 @given(st.text(max_size=20))
