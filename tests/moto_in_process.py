@@ -28,7 +28,7 @@ def answered_in_process(moto_url: str) -> Iterator[None]:
     def send(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
         body = request.body or b""
         if request.url.startswith(moto_url) and isinstance(body, bytes):
-            status, pairs, content = answer(request.method, request.url, request.headers, body)
+            status, pairs, content = answer(request.method, request.url, dict(request.headers.items()), body)
             headers = HTTPHeaders()
             for name, value in pairs:
                 headers.add_header(name, value)
