@@ -6,8 +6,9 @@ application answers it as its server does.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,13 +23,16 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 @contextmanager
 def answered_in_process(moto_url: str) -> Iterator[None]:
     """Answer boto3's requests to the server at *moto_url* here. All other requests are sent."""
-    application = DomainDispatcherApplication(create_backend_app)
     sent_by_http = URLLib3Session.send
 
     def send(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
         body = request.body or b""
         if request.url.startswith(moto_url) and isinstance(body, bytes):
-            return _answer(application, request, body)
+            status, pairs, content = answer(request.method, request.url, dict(request.headers.items()), body)
+            headers = HTTPHeaders()
+            for name, value in pairs:
+                headers.add_header(name, value)
+            return AWSResponse(request.url, status, headers, MockRawResponse(content))
         return sent_by_http(session, request)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -36,25 +40,31 @@ def answered_in_process(moto_url: str) -> Iterator[None]:
         yield
 
 
-def _answer(application: DomainDispatcherApplication, request: AWSPreparedRequest, body: bytes) -> AWSResponse:
-    status, headers = 0, HTTPHeaders()
+def answer(
+    method: str, url: str, headers: Mapping[str, str | bytes], body: bytes
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return status, headers and body of moto's answer to a request."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(line: str, pairs: list[tuple[str, str]], _: object = None) -> None:
-        nonlocal status
-        status = int(line.partition(" ")[0])
-        for name, value in pairs:
-            headers.add_header(name, value)
+        started.append((line, pairs))
 
-    answer = b"".join(application(_environment(request, body), start_response))
-    return AWSResponse(request.url, status, headers, MockRawResponse(answer))
+    content = b"".join(_application()(_environment(method, url, headers, body), start_response))
+    [(line, pairs)] = started
+    return int(line.partition(" ")[0]), pairs, content
 
 
-def _environment(request: AWSPreparedRequest, body: bytes) -> dict[str, Any]:
-    """Return *request* as WSGI has it."""
-    url = urlsplit(request.url)
+@cache
+def _application() -> DomainDispatcherApplication:
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def _environment(method: str, address: str, given: Mapping[str, str | bytes], body: bytes) -> dict[str, Any]:
+    """Return a request as WSGI has it."""
+    url = urlsplit(address)
     headers = {
         f"HTTP_{name.upper().replace('-', '_')}": value.decode() if isinstance(value, bytes) else value
-        for name, value in request.headers.items()
+        for name, value in given.items()
     }
     return {
         **headers,
@@ -63,9 +73,9 @@ def _environment(request: AWSPreparedRequest, body: bytes) -> dict[str, Any]:
         "HTTP_HOST": url.netloc,
         "PATH_INFO": unquote(url.path, "latin-1"),
         "QUERY_STRING": url.query,
-        "RAW_URI": request.url[len(f"{url.scheme}://{url.netloc}") :],
+        "RAW_URI": address[len(f"{url.scheme}://{url.netloc}") :],
         "REMOTE_ADDR": url.hostname,
-        "REQUEST_METHOD": request.method,
+        "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
         "SERVER_NAME": url.hostname,
         "SERVER_PORT": str(url.port),

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 from tests.handlers.functions import Function
+from tests.moto_in_process import answer
 
 INVOCATION = re.compile(r"/2015-03-31/functions/[\w%-]+/invocations")
 NO_HEADERS: dict[str, str] = {}
@@ -23,7 +23,7 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "content-length"}
 @contextmanager
 def serving_invocations(moto_url: str, fetch: Function) -> Iterator[str]:
     """Serve both, and yield the URL."""
-    target, turn = urlsplit(moto_url), Lock()
+    turn = Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -34,13 +34,13 @@ def serving_invocations(moto_url: str, fetch: Function) -> Iterator[str]:
                 with turn:
                     answered = 200, NO_HEADERS, invoke(fetch, json.loads(body))
             else:
-                answered = pass_on(target.netloc, self, body)
-            status, headers, answer = answered
+                answered = answer_here(moto_url, self, body)
+            status, headers, content = answered
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(answer))}.items():
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(content)
 
         do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _answer  # noqa: N815 - the library's names
 
@@ -62,7 +62,15 @@ def invoke(function: Function, event: dict[str, Any]) -> bytes:
         return json.dumps({"errorMessage": str(error), "errorType": type(error).__name__}).encode()
 
 
+def answer_here(moto_url: str, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of moto's answer, without a connection to it."""
+    headers = dict(request.headers.items())
+    status, pairs, content = answer(request.command, f"{moto_url}{request.path}", headers, body)
+    return status, {name: value for name, value in pairs if name.lower() not in HOP_BY_HOP}, content
+
+
 def pass_on(host: str, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send *request* to *host*, and return status, headers and body of the answer."""
     connection = http.client.HTTPConnection(host)
     connection.request(request.command, request.path, body, dict(request.headers.items()))
     answer = connection.getresponse()

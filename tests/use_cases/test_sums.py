@@ -32,7 +32,7 @@ from tests.given import OPERATOR, Databases, event, provision, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.storing import load
 
-ORGANIZATIONS, ROUNDS, REQUESTS = 6, 3, 2
+ORGANIZATIONS, ROUNDS, REQUESTS = 3, 3, 2
 EVENTS, QUOTA = 60, 20
 APPS = (None, UUID(int=1), UUID(int=2), UUID(int=3))
 START = datetime.fromisoformat("2026-11-20T22:00:00+00:00")  # the rounds cross midnight
@@ -123,7 +123,7 @@ def test_rows_usage_statistics_and_apps_agree(
             for _ in range(REQUESTS):
                 now += timedelta(milliseconds=1)
                 traffic.send(tenant, now=now)
-        released += sum(release(databases, counters, tenant, now=now) for tenant in tenants[::4])
+        released += sum(release(databases, counters, tenant, now=now) for tenant in tenants[:1])
         for tenant in tenants:
             check_sums(databases, tenant, now=now)
         now += ROUND_TIME

@@ -1,7 +1,7 @@
 """On public routes, hosts of organizations that are suspended, deleted or erased are answered like unknown hosts.
 
 Each public route of the template is called, so a new route is covered at once. An answer is compared with its headers
-and with the round trips to PostgreSQL.
+and with the round trips to PostgreSQL. One organization ends in each way after the other.
 """
 
 from collections.abc import Iterator
@@ -46,20 +46,21 @@ FEWEST_CALLS = 15
 type VisibleAnswer = tuple[int, str, int]
 
 
-@pytest.fixture
-def ended(databases: Databases, data: ProofData, ending: str) -> ProofOrganization:
-    """Return globex after its *ending*.
+def end(databases: Databases, globex: ProofOrganization, ending: str) -> None:
+    with superuser(databases) as conn:
+        for statement in filter(None, ENDINGS[ending].split("; ")):
+            conn.execute(statement.encode(), {"id": globex.organization_id})
 
-    It has no single sign-on, which would lead each stranger to its provider.
-    """
+
+@pytest.fixture
+def globex(databases: Databases, data: ProofData) -> ProofOrganization:
+    """Return globex without single sign-on, which would lead each stranger to its provider."""
     globex = data.organizations[1]
     with superuser(databases) as conn:
         conn.execute(RESTORE_NAMES)
         conn.execute(
             "UPDATE sso_connections SET ended_at = now() WHERE organization_id = %s", (globex.organization_id,)
         )
-        for statement in filter(None, ENDINGS[ending].split("; ")):
-            conn.execute(statement.encode(), {"id": globex.organization_id})
     return globex
 
 
@@ -93,6 +94,20 @@ def is_shown(call: Call, ending: str) -> bool:
     return ending == "active" and call.route.name in SHOWN_WHILE_ACTIVE
 
 
+def differences(
+    requests: list[tuple[Call, GatewayRequest]],
+    expected: list[VisibleAnswer],
+    answers: list[VisibleAnswer],
+    ending: str,
+) -> list[str]:
+    """Return a sentence for each request whose answer differs from that of an unknown host."""
+    return [
+        f"{call.name}: {unknown} and {found}"
+        for (call, _), unknown, found in zip(requests, expected, answers, strict=True)
+        if unknown != found and not is_shown(call, ending)
+    ]
+
+
 def placeholders(organization: ProofOrganization, *others: str) -> dict[str, str]:
     return dict.fromkeys((organization.subdomain, organization.custom_host, *others), "<name>")
 
@@ -115,38 +130,42 @@ def requests_at_domains(gateway: LocalGateway, data: ProofData) -> Iterator[tupl
         yield call, without_names(request, call)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
 def test_subdomain_is_answered_like_an_unknown_one(
-    gateway: LocalGateway, data: ProofData, postgres_proxy: TcpProxy, ended: ProofOrganization, ending: str
+    gateway: LocalGateway,
+    data: ProofData,
+    databases: Databases,
+    postgres_proxy: TcpProxy,
+    globex: ProofOrganization,
+    subtests: pytest.Subtests,
 ) -> None:
-    names = placeholders(ended, UNKNOWN_NAME)
-    hosts = [f"{name}.{BASE_DOMAIN}" for name in (UNKNOWN_NAME, ended.subdomain)]
-    different, count = [], 0
+    names = placeholders(globex, UNKNOWN_NAME)
+    unknown, found = (f"{name}.{BASE_DOMAIN}" for name in (UNKNOWN_NAME, globex.subdomain))
+    requests = list(requests_at_subdomains(gateway, data))
+    expected = [answer_at(gateway, postgres_proxy, request, unknown, names) for _, request in requests]
+    assert len(requests) >= FEWEST_CALLS
 
-    for call, request in requests_at_subdomains(gateway, data):
-        unknown, found = (answer_at(gateway, postgres_proxy, request, host, names) for host in hosts)
-        count += 1
-        if unknown != found and not is_shown(call, ending):
-            different.append(f"{call.name}: {unknown} and {found}")
-
-    assert different == []
-    assert count >= FEWEST_CALLS
+    for ending in ENDINGS:
+        end(databases, globex, ending)
+        answers = [answer_at(gateway, postgres_proxy, request, found, names) for _, request in requests]
+        with subtests.test(ending):
+            assert differences(requests, expected, answers, ending) == []
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
 def test_custom_domain_is_answered_like_an_unknown_host(
-    gateway: LocalGateway, data: ProofData, postgres_proxy: TcpProxy, ended: ProofOrganization, ending: str
+    gateway: LocalGateway,
+    data: ProofData,
+    databases: Databases,
+    postgres_proxy: TcpProxy,
+    globex: ProofOrganization,
+    subtests: pytest.Subtests,
 ) -> None:
-    names = placeholders(ended, UNKNOWN_DOMAIN)
-    different, count = [], 0
+    names = placeholders(globex, UNKNOWN_DOMAIN)
+    requests = list(requests_at_domains(gateway, data))
+    expected = [answer_at(gateway, postgres_proxy, request, UNKNOWN_DOMAIN, names) for _, request in requests]
+    assert len(requests) >= FEWEST_CALLS
 
-    for call, request in requests_at_domains(gateway, data):
-        unknown, found = (
-            answer_at(gateway, postgres_proxy, request, host, names) for host in (UNKNOWN_DOMAIN, ended.custom_host)
-        )
-        count += 1
-        if unknown != found and not is_shown(call, ending):
-            different.append(f"{call.name}: {unknown} and {found}")
-
-    assert different == []
-    assert count >= FEWEST_CALLS
+    for ending in ENDINGS:
+        end(databases, globex, ending)
+        answers = [answer_at(gateway, postgres_proxy, request, globex.custom_host, names) for _, request in requests]
+        with subtests.test(ending):
+            assert differences(requests, expected, answers, ending) == []

@@ -1,7 +1,9 @@
 """Answers name configured hosts, never one that the request names. The base path and a trailing slash never matter."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
 
 from tenancy.gateway.http import STAGE_PREFIX
 from tests.isolation.proof.attack.calls import find_successful_call, request_for, send_in_any_status
@@ -25,7 +27,20 @@ HOST_HEADERS = (
 )
 
 
-def successful_requests(gateway: LocalGateway, data: ProofData) -> Iterator[tuple[GatewayRequest, Credential]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A request that succeeds with *credential*, and the *status* of a repetition."""
+
+    request: GatewayRequest
+    credential: Credential
+    status: int
+
+    @property
+    def name(self) -> str:
+        return self.request.route.name
+
+
+def successful_requests(gateway: LocalGateway, data: ProofData) -> Iterator[Served]:
     """Yield a request that succeeds for each route of the template."""
     own = data.organizations[0]
     credentials = (*data.credentials_of(own.organization_id), *data.credentials_of(None))
@@ -33,15 +48,15 @@ def successful_requests(gateway: LocalGateway, data: ProofData) -> Iterator[tupl
         found = find_successful_call(gateway, route, credentials, own)
         assert found is not None, route.name
         call, credential = found
-        yield request_for(call, credential, own), credential
+        request = request_for(call, credential, own)
+        repeated = send_in_any_status(gateway, request, credential)
+        yield Served(request=request, credential=credential, status=repeated.status)
 
 
-def is_served_alike(
-    gateway: LocalGateway, request: GatewayRequest, changed: GatewayRequest, credential: Credential
-) -> bool:
-    """Tell whether *changed* has the status of *request*, which succeeded once before."""
-    repeated, answer = (send_in_any_status(gateway, each, credential) for each in (request, changed))
-    return answer.status == repeated.status and NO_ROUTE not in answer.text
+def is_served_alike(gateway: LocalGateway, served: Served, changed: GatewayRequest) -> bool:
+    """Tell whether *changed* has the status of the request that succeeds."""
+    answer = send_in_any_status(gateway, changed, served.credential)
+    return answer.status == served.status and NO_ROUTE not in answer.text
 
 
 def with_hostile_host(request: GatewayRequest) -> GatewayRequest:
@@ -58,29 +73,23 @@ def without_credential(request: GatewayRequest) -> GatewayRequest:
     return replace(request, headers=tuple(pair for pair in request.headers if pair[0].lower() != "authorization"))
 
 
-def test_no_answer_names_a_host_of_the_request(gateway: LocalGateway, data: ProofData) -> None:
-    refused, echoes = [], []
-
-    for request, credential in successful_requests(gateway, data):
-        hostile = with_hostile_host(request)
-        malformed = replace(hostile, body=b"{", query=(*hostile.query, ("cursor", "x")))
-        if not is_served_alike(gateway, request, hostile, credential):
-            refused.append(request.route.name)
-        answers = [gateway.send(each) for each in (hostile, without_credential(hostile), malformed)]
-        echoes += [(request.route.name, answer.status) for answer in answers if HOSTILE in answer.text]
-
-    assert echoes == []
-    assert refused == []
+def echoes(gateway: LocalGateway, data: ProofData, served: Served) -> Iterator[str]:  # noqa: ARG001 - of one type
+    hostile = with_hostile_host(served.request)
+    malformed = replace(hostile, body=b"{", query=(*hostile.query, ("cursor", "x")))
+    for each in (hostile, without_credential(hostile), malformed):
+        answer = gateway.send(each)
+        if HOSTILE in answer.text:
+            yield f"{served.name}: {answer.status}"
 
 
-def test_trailing_slash_never_matters(gateway: LocalGateway, data: ProofData) -> None:
-    refused = [
-        request.route.name
-        for request, credential in successful_requests(gateway, data)
-        if not is_served_alike(gateway, request, replace(request, has_trailing_slash=True), credential)
-    ]
+def refused_hosts(gateway: LocalGateway, data: ProofData, served: Served) -> Iterator[str]:  # noqa: ARG001
+    if not is_served_alike(gateway, served, with_hostile_host(served.request)):
+        yield served.name
 
-    assert refused == []
+
+def refused_slashes(gateway: LocalGateway, data: ProofData, served: Served) -> Iterator[str]:  # noqa: ARG001
+    if not is_served_alike(gateway, served, replace(served.request, has_trailing_slash=True)):
+        yield served.name
 
 
 def visible_answer(gateway: LocalGateway, request: GatewayRequest, credential: Credential) -> tuple[int, str]:
@@ -89,47 +98,59 @@ def visible_answer(gateway: LocalGateway, request: GatewayRequest, credential: C
     return answer.status, normalize(answer.text)
 
 
-def test_base_path_of_a_domain_never_matters(gateway: LocalGateway, data: ProofData) -> None:
+def different_base_paths(gateway: LocalGateway, data: ProofData, served: Served) -> Iterator[str]:  # noqa: ARG001
     """Behind a domain of API Gateway the path of an event has the base path, at the stage it has none."""
-    different = []
-
-    for request, credential in successful_requests(gateway, data):
-        wrong = replace(request, parameters=dict.fromkeys(request.parameters, "x"))
-        for each in (request, wrong) if request.parameters else (request,):
-            at_stage, behind_domain = (
-                visible_answer(gateway, replace(each, base_path=path), credential) for path in ("", STAGE_PREFIX)
-            )
-            if at_stage != behind_domain:
-                different.append((each.route.name, at_stage, behind_domain))
-
-    assert different == []
+    request = served.request
+    wrong = replace(request, parameters=dict.fromkeys(request.parameters, "x"))
+    for each in (request, wrong) if request.parameters else (request,):
+        at_stage, behind_domain = (
+            visible_answer(gateway, replace(each, base_path=path), served.credential) for path in ("", STAGE_PREFIX)
+        )
+        if at_stage != behind_domain:
+            yield f"{served.name}: {at_stage} and {behind_domain}"
 
 
-def test_base_path_counts_once(gateway: LocalGateway, data: ProofData) -> None:
+def known_double_base_paths(gateway: LocalGateway, data: ProofData, served: Served) -> Iterator[str]:  # noqa: ARG001
     """API Gateway has no such route. A function that gets the path nevertheless does not know it either."""
-    known = []
-
-    for request, credential in successful_requests(gateway, data):
-        answer = send_in_any_status(gateway, replace(request, base_path=f"{STAGE_PREFIX}{STAGE_PREFIX}"), credential)
-        if request.route.method != "OPTIONS" and answer.status not in {401, 404}:  # 401: no route and no caller
-            known.append(f"{request.route.name}: {answer.status}")
-
-    assert known == []
+    twice = replace(served.request, base_path=f"{STAGE_PREFIX}{STAGE_PREFIX}")
+    answer = send_in_any_status(gateway, twice, served.credential)
+    if served.request.route.method != "OPTIONS" and answer.status not in {401, 404}:  # 401: no route and no caller
+        yield f"{served.name}: {answer.status}"
 
 
-def test_own_custom_domain_agrees(gateway: LocalGateway, data: ProofData) -> None:
-    refused = []
+def refused_own_domains(gateway: LocalGateway, data: ProofData, served: Served) -> Iterator[str]:
+    request = served.request
+    own = next((each for each in data.organizations if each.organization_id == served.credential.owner), None)
+    if own is None:
+        return
+    at_domain = with_host(request, own.custom_host)
+    forwarded = replace(request, headers=(*request.headers, ("X-Forwarded-Host", own.custom_host.upper())))
+    for changed in (at_domain, forwarded):
+        if not is_served_alike(gateway, served, changed):
+            yield served.name
 
-    for request, credential in successful_requests(gateway, data):
-        own = next((each for each in data.organizations if each.organization_id == credential.owner), None)
-        if own is None:
-            continue
-        at_domain = with_host(request, own.custom_host)
-        forwarded = replace(request, headers=(*request.headers, ("X-Forwarded-Host", own.custom_host.upper())))
-        refused += [
-            request.route.name
-            for changed in (at_domain, forwarded)
-            if not is_served_alike(gateway, request, changed, credential)
-        ]
 
-    assert refused == []
+type Find = Callable[[LocalGateway, ProofData, Served], Iterator[str]]
+
+RULES: dict[str, Find] = {
+    "the base path of a domain never matters": different_base_paths,
+    "no answer names a host of the request": echoes,
+    "a hostile host never matters": refused_hosts,
+    "a trailing slash never matters": refused_slashes,
+    "the base path counts once": known_double_base_paths,
+    "the own custom domain agrees": refused_own_domains,
+}
+
+
+def test_hosts_slashes_and_base_paths_never_matter(
+    gateway: LocalGateway, data: ProofData, subtests: pytest.Subtests
+) -> None:
+    found: dict[str, list[str]] = {rule: [] for rule in RULES}
+
+    for served in successful_requests(gateway, data):
+        for rule, find in RULES.items():
+            found[rule] += find(gateway, data, served)
+
+    for rule, findings in found.items():
+        with subtests.test(rule):
+            assert findings == []

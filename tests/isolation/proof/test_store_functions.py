@@ -1,6 +1,6 @@
 """Policies alone and statements alone confine every store function to one organization."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -35,6 +35,7 @@ CLICKHOUSE_FUNCTIONS = [function for function in FUNCTIONS if takes_first(functi
 REDIS_FUNCTIONS = [function for function in FUNCTIONS if takes_first(function, Redis)]
 
 type NewArguments = Callable[[StoreFunction, ProofOrganization], Arguments]
+type CallWithoutPolicies = Callable[[StoreFunction, Arguments], str]
 
 
 class UnfilteredReader(TenantReader):
@@ -54,6 +55,27 @@ def new_arguments(databases: Databases) -> NewArguments:
         return arguments_for(function, own.organization_id, own.row_ids, allowed_values, domain)
 
     return new
+
+
+@pytest.fixture
+def call_without_policies(databases: Databases, data: ProofData) -> Iterator[CallWithoutPolicies]:
+    """Return how to call a function for the superuser, in a transaction that is rolled back.
+
+    The call checks that rows of other organizations stay, and returns the result. All calls share a connection.
+    """
+    others = [own.organization_id for own in data.organizations[1:]]
+    with superuser(databases) as conn:
+        columns = discover_tenant_columns(conn)
+        before = _row_digests(conn, columns, others)
+
+        def call(function: StoreFunction, arguments: Arguments) -> str:
+            positional, keywords = arguments
+            with conn.transaction(force_rollback=True):
+                result = _text_of(function.call(conn, *positional, **keywords))
+                assert _row_digests(conn, columns, others) == before
+            return result
+
+        yield call
 
 
 def test_store_functions_take_the_organization_id(report: ProofReport) -> None:
@@ -84,14 +106,19 @@ def test_policies_alone_confine_store_functions(
 
 
 def test_statements_alone_confine_store_functions(
-    databases: Databases, data: ProofData, new_arguments: NewArguments, report: ProofReport, subtests: pytest.Subtests
+    databases: Databases,
+    data: ProofData,
+    new_arguments: NewArguments,
+    call_without_policies: CallWithoutPolicies,
+    report: ProofReport,
+    subtests: pytest.Subtests,
 ) -> None:
     acme = data.organizations[0]
 
     for function in POSTGRES_FUNCTIONS:
         with subtests.test("the result is the same without policies", function=function.name):
             arguments = new_arguments(function, acme)
-            result = _call_without_policies(databases, data, function, arguments)
+            result = call_without_policies(function, arguments)
             assert data.canaries.foreign_fields_in(result, acme.organization_id) == set()
             assert _call_in_transaction(databases, acme, function, arguments) in {result, None}
 
@@ -99,7 +126,10 @@ def test_statements_alone_confine_store_functions(
 
 
 def test_statements_alone_find_no_row_of_another(
-    databases: Databases, data: ProofData, new_arguments: NewArguments, subtests: pytest.Subtests
+    data: ProofData,
+    new_arguments: NewArguments,
+    call_without_policies: CallWithoutPolicies,
+    subtests: pytest.Subtests,
 ) -> None:
     """A row of another organization is answered as one that does not exist, and stays as it is."""
     acme, globex, _ = data.organizations
@@ -108,8 +138,10 @@ def test_statements_alone_find_no_row_of_another(
 
     for function in POSTGRES_FUNCTIONS:
         with subtests.test("ids of globex with the organization acme", function=function.name):
-            found = _try_without_policies(databases, data, function, new_arguments(function, foreign))
-            assert found == _try_without_policies(databases, data, function, new_arguments(function, unknown))
+            found, missing = (
+                _try(call_without_policies, function, new_arguments(function, own)) for own in (foreign, unknown)
+            )
+            assert found == missing
 
 
 def test_clickhouse_statements_alone_confine_store_functions(
@@ -155,34 +187,19 @@ def _call_in_transaction(
         return None
 
 
-def _call_without_policies(databases: Databases, data: ProofData, function: StoreFunction, arguments: Arguments) -> str:
-    """Return the result for the superuser, and check that rows of other organizations stay."""
-    positional, keywords = arguments
-    others = [own.organization_id for own in data.organizations[1:]]
-    with superuser(databases) as conn, conn.transaction(force_rollback=True):
-        before = _row_digests(conn, others)
-        result = _text_of(function.call(conn, *positional, **keywords))
-        assert _row_digests(conn, others) == before
-    return result
-
-
-def _try_without_policies(
-    databases: Databases, data: ProofData, function: StoreFunction, arguments: Arguments
-) -> str | None:
-    """Return the result as `_call_without_policies` does, without ids and times.
-
-    None if rows do not fit.
-    """
+def _try(call: CallWithoutPolicies, function: StoreFunction, arguments: Arguments) -> str | None:
+    """Return the result without ids and times, None if rows do not fit."""
     try:
-        return normalize(_call_without_policies(databases, data, function, arguments))
+        return normalize(call(function, arguments))
     except (psycopg.Error, Refusal):
         return None
 
 
-def _row_digests(conn: psycopg.Connection[Any], organizations: list[UUID]) -> dict[str, str]:
+def _row_digests(
+    conn: psycopg.Connection[Any], columns: Mapping[str, str], organizations: list[UUID]
+) -> dict[str, str]:
     """Return a digest of the rows of *organizations* in each table, in one statement: it runs for each function."""
-    columns = tuple(discover_tenant_columns(conn).items())
-    return dict(conn.execute(_digest_statement(columns), {"owners": organizations}))
+    return dict(conn.execute(_digest_statement(tuple(columns.items())), {"owners": organizations}))
 
 
 @cache
