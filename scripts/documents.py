@@ -11,11 +11,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 STACK_FOLDER: Final = ROOT / os.environ.get("STACK_DIR", ".local")
@@ -62,6 +64,8 @@ VARYING_MEMBERS: Final = frozenset(
 )
 # Members whose numbers differ: the API keeps them in arrears, or a client library adds to them.
 VARYING_COUNTS: Final = frozenset({"api_requests", "ingest_requests", "storage_bytes"})
+
+type BeforeStep = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,17 +120,17 @@ def refresh(text: str) -> str:
     return text
 
 
-def list_differences(text: str) -> list[str]:
+def list_differences(text: str, *, before_step: BeforeStep = lambda _: None) -> list[str]:
     """Return the steps of a document whose answers are others than it shows.
 
-    Ids, keys and times may differ.
+    Ids, keys and times may differ. *before_step* is called with the number of each step.
 
     A run over midnight (UTC) is repeated, because statistics have one row a day.
     """
     steps = parse_steps(text)
-    started_on, outputs = _today(), run(steps)
+    started_on, outputs = _today(), run(steps, before_step=before_step)
     if _today() != started_on:
-        outputs = run(steps)
+        outputs = run(steps, before_step=before_step)
     return [
         f"{step.commands}\nshown:\n{step.answer}\nnow:\n{_shown(step.kind, output)}"
         for step, output in zip(steps, outputs, strict=True)
@@ -134,29 +138,59 @@ def list_differences(text: str) -> list[str]:
     ]
 
 
-def run(steps: Sequence[DocumentedStep]) -> list[str]:
+def run(steps: Sequence[DocumentedStep], *, before_step: BeforeStep = lambda _: None) -> list[str]:
     """Run the commands of *steps* in one shell and return what each of them printed.
+
+    *before_step* is called with the number of each step.
 
     Raises:
         RuntimeError: the shell ended early.
     """
-    script = "".join(f"{step.commands}printf '\\n%s\\n' '{END}'\n" for step in steps)
+    outputs: list[str] = []
     with tempfile.TemporaryDirectory(prefix="document-") as folder:
         (Path(folder) / ".local").symlink_to(STACK_FOLDER)
         (Path(folder) / ".venv").symlink_to(sys.prefix)
-        done = subprocess.run(
-            ["bash", "-c", script],
+        with _shell(folder) as (commands, printed):
+            for number, step in enumerate(steps):
+                before_step(number)
+                commands.write(f"{step.commands}printf '\\n%s\\n' '{END}'\n")
+                commands.flush()
+                output = _read_output(printed)
+                if not output.endswith(f"\n{END}\n"):
+                    raise RuntimeError(f"The shell ended after {number} of {len(steps)} steps: {output}")
+                outputs.append(output.removesuffix(f"\n{END}\n"))
+    return outputs
+
+
+@contextmanager
+def _shell(folder: str) -> Iterator[tuple[TextIO, TextIO]]:
+    """Yield the commands and the output of a shell in *folder*. It reads them beside its standard input."""
+    source, sink = os.pipe()
+    with (
+        subprocess.Popen(
+            ["bash", f"/dev/fd/{source}"],
             cwd=folder,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-    *outputs, rest = done.stdout.split(f"\n{END}\n")
-    if len(outputs) != len(steps):
-        raise RuntimeError(f"The shell ended after {len(outputs)} of {len(steps)} steps: {rest}")
-    return outputs
+            pass_fds=[source],
+        ) as shell,
+        os.fdopen(sink, "w") as commands,
+    ):
+        os.close(source)
+        timer = threading.Timer(TIMEOUT_SECONDS, shell.kill)
+        timer.start()
+        yield commands, cast("TextIO", shell.stdout)
+        timer.cancel()
+
+
+def _read_output(printed: TextIO) -> str:
+    """Return the output of a step with its end, or the rest of a shell that has ended."""
+    lines: list[str] = []
+    while (line := printed.readline()) and line != f"{END}\n":
+        lines.append(line)
+    return "".join([*lines, line])
 
 
 def normalize(kind: str, answer: str) -> object:

@@ -2,33 +2,59 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from tests.e2e.conftest import STACK_FOLDER
 from tests.e2e.deployed import Stack
-from tests.stack_turns import stack_alone
+from tests.stack_turns import sharing_stack, stack_alone
 
 SCHEDULED = ("PrivacyJobs", "Sweep")  # every minute on the deployed stack
 PAUSE_SECONDS = 2.0
 
 
-@pytest.fixture
-def frequent_schedule() -> Iterator[None]:
-    """Invoke the functions of the minute's schedule more often, and let no other test use the stack.
+class Turns:
+    """The use of the stack by a document, with functions of the minute's schedule that run more often beside it.
 
-    So a document waits for seconds only.
+    So the document waits for seconds only.
     """
-    stack, is_over = Stack.load(STACK_FOLDER / "stack.json"), threading.Event()
 
-    def invoke() -> None:
-        while not is_over.wait(PAUSE_SECONDS):
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._held = ExitStack()
+        self._is_alone = False
+        self._changing = threading.Lock()
+        self._is_over = threading.Event()
+
+    def take(self, *, alone: bool) -> None:
+        """Share the stack, or let no other test use it."""
+        if alone != self._is_alone:
+            with self._changing:
+                self._held.close()
+                self._held.enter_context(stack_alone() if alone else sharing_stack())
+                self._is_alone = alone
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Share the stack, and invoke the functions while the block runs."""
+        schedule = threading.Thread(target=self._invoke)
+        with self._held:
+            self._held.enter_context(sharing_stack())
+            schedule.start()
+            yield
+            self._is_over.set()
+            schedule.join()
+
+    def _invoke(self) -> None:
+        while not self._is_over.wait(PAUSE_SECONDS):
             for function in SCHEDULED:
-                stack.invoke(function)
+                with self._changing:  # without a turn, another test may have stopped the database
+                    self._stack.invoke(function)
 
-    with stack_alone():
-        worker = threading.Thread(target=invoke)
-        worker.start()
-        yield
-        is_over.set()
-        worker.join()
+
+@pytest.fixture
+def turns() -> Iterator[Turns]:
+    turns = Turns(Stack.load(STACK_FOLDER / "stack.json"))
+    with turns.running():
+        yield turns

@@ -38,12 +38,12 @@ def stack() -> Stack:
     return Stack.load(STACK_FOLDER / "stack.json")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def api(stack: Stack) -> Api:
     return Api(stack.api_url)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def provision(stack: Stack, api: Api) -> Provision:
     """Provision an organization by its name, with a subdomain that no earlier run has taken."""
 

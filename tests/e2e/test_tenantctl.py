@@ -5,8 +5,10 @@ import json
 import re
 import secrets
 import shlex
+import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,18 @@ from scripts.tenantctl.commands import OUTPUTS, Output, examples_of
 from tests.e2e.conftest import STACK_FOLDER, Provision
 from tests.e2e.deployed import Api, Organization, Stack
 from tests.given import ROOT
+from tests.stack_turns import sharing_stack
 from tests.tenantctl.processes import Done, Tenantctl
 from tests.tenantctl.test_commands import COMMANDS
 
 KEY_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"  # of the examples
 ERASED_ID = "9f74a91a-111e-43c6-8955-d43e11c6bfc3"  # of the examples
 PASSWORD = "correct horse battery staple"
+ERASURE_WAIT_SECONDS = 600.0  # only a failure waits so long
 OPENAPI: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
 SCOPES = ["events:read", "keys:read", "keys:write", "stats:read", "usage:read"]
+# Commands that need an organization of their own. The examples of all others share one.
+CHANGING = {"orgs delete", "orgs restore", "orgs suspend"}
 
 type Prepare = Callable[["World", Organization], dict[str, str]]
 
@@ -46,7 +52,7 @@ class World:
     def run(self, command: str, replaced: Mapping[str, str], secret_key: str) -> Done:
         for name, value in {"--subdomain initech": f"--subdomain initech-{secrets.token_hex(4)}", **replaced}.items():
             command = re.sub(rf"(?<![\w@.-]){re.escape(name)}(?![\w.-])", value, command)
-        return self.tenantctl.run_in_shell(command, TENANTCTL_SECRET_KEY=secret_key)
+        return self.tenantctl.run_line(command, TENANTCTL_SECRET_KEY=secret_key)
 
     def public_key(self) -> bytes:
         client = self.stack.client("kms")
@@ -54,36 +60,63 @@ class World:
         return key
 
 
-def key_of(api: Api, organization: Organization, scopes: list[str]) -> Any:  # noqa: ANN401 - JSON
-    """Create a secret key as the administrator does."""
+@cache
+def token_of(api: Api, organization: Organization) -> str:
+    """Log in as the administrator."""
     log_in = {
         "organization": organization.subdomain,
         "email": organization.admin_email,
         "password": organization.admin_password,
     }
-    token = api.post("/auth/token", None, log_in).document["access_token"]
-    answer = api.post("/keys", token, {"type": "secret", "name": "Command line", "scopes": scopes})
+    return str(api.post("/auth/token", None, log_in).document["access_token"])
+
+
+def key_of(api: Api, organization: Organization, scopes: list[str]) -> Any:  # noqa: ANN401 - JSON
+    """Create a secret key as the administrator does."""
+    body = {"type": "secret", "name": "Command line", "scopes": scopes}
+    answer = api.post("/keys", token_of(api, organization), body)
     assert answer.status == 201, answer.document
     return answer.document
 
 
-@pytest.fixture(scope="module")
-def erased(tmp_path_factory: pytest.TempPathFactory) -> Organization:
-    """Return an organization that tenantctl has deleted and seen erased."""
-    folder = tmp_path_factory.mktemp("erased")
+@pytest.fixture(scope="module", autouse=True)
+def deletion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Organization, subprocess.Popen[str]]]:
+    """Yield an organization and the tenantctl that deletes it, and waits for its erasure beside the first tests."""
+    folder = tmp_path_factory.mktemp("deletion")
     (folder / ".local").symlink_to(STACK_FOLDER)
-    tenantctl = Tenantctl(folder)
-    subdomain = f"globex-{secrets.token_hex(4)}"
-    created = tenantctl.run(
-        *("orgs", "create", "--name", "Globex", "--subdomain", subdomain, "--admin-email", "admin@globex.example"),
-        "--json",
-        TENANTCTL_ADMIN_PASSWORD=PASSWORD,
-    )
-    assert created.code == 0, created.err
-    tenantctl.seconds = 600
-    done = tenantctl.run("orgs", "delete", subdomain, "--reason", "The contract has ended.", "--yes", "--wait")
-    assert done.code == 0, done.err
-    return Organization.of(created.document, admin_password=PASSWORD)
+    tenantctl, subdomain = Tenantctl(folder), f"globex-{secrets.token_hex(4)}"
+    with sharing_stack():
+        created = tenantctl.run(
+            *("orgs", "create", "--name", "Globex", "--subdomain", subdomain, "--admin-email", "admin@globex.example"),
+            "--json",
+            TENANTCTL_ADMIN_PASSWORD=PASSWORD,
+        )
+        assert created.code == 0, created.err
+    globex = Organization.of(created.document, admin_password=PASSWORD)
+    with tenantctl.start("orgs", "delete", globex.id, "--reason", "The contract has ended.", "--yes", "--wait") as ran:
+        yield globex, ran
+        ran.kill()
+
+
+@pytest.fixture(scope="module")
+def erased(deletion: tuple[Organization, subprocess.Popen[str]]) -> Organization:
+    """Return an organization that tenantctl has deleted and seen erased."""
+    globex, ran = deletion
+    _, err = ran.communicate(timeout=ERASURE_WAIT_SECONDS)
+    assert ran.returncode == 0, err
+    return globex
+
+
+@pytest.fixture(scope="module")
+def shared_acme(provision: Provision) -> Organization:
+    with sharing_stack():
+        return provision("acme", "growth")
+
+
+@pytest.fixture(scope="module")
+def secret_key(api: Api, shared_acme: Organization) -> str:
+    with sharing_stack():
+        return str(key_of(api, shared_acme, SCOPES)["key"])
 
 
 @pytest.fixture
@@ -100,7 +133,7 @@ def with_key(world: World, acme: Organization) -> dict[str, str]:
     return {KEY_ID: key_of(world.api, acme, ["usage:read"])["id"]}
 
 
-def deleted(world: World, acme: Organization) -> dict[str, str]:
+def with_deletion(world: World, acme: Organization) -> dict[str, str]:
     body = json.dumps({"reason": "A test."}).encode()
     world.api.call("DELETE", f"/organizations/{acme.id}", world.stack.platform_key, body=body)
     return {}
@@ -110,7 +143,7 @@ def deleted(world: World, acme: Organization) -> dict[str, str]:
 PREPARED: Mapping[str, Prepare] = {
     "keys revoke": with_key,
     "keys rotate": with_key,
-    "orgs restore": deleted,
+    "orgs restore": with_deletion,
     "platform-keys revoke": with_platform_key,
     "platform-keys rotate": with_platform_key,
 }
@@ -141,9 +174,9 @@ def schema_of(output: Output) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize(("name", "example"), list(examples()), ids=lambda text: text)
 def test_example_works_and_json_has_its_schema(
-    request: pytest.FixtureRequest, world: World, acme: Organization, name: str, example: str
+    request: pytest.FixtureRequest, world: World, secret_key: str, name: str, example: str
 ) -> None:
-    secret_key = key_of(world.api, acme, SCOPES)["key"]
+    acme = request.getfixturevalue("acme" if name in CHANGING else "shared_acme")
     replaced = {"acme": acme.subdomain, **(PREPARED[name](world, acme) if name in PREPARED else {})}
     if "certificate" in name:
         replaced[ERASED_ID] = request.getfixturevalue("erased").id
@@ -184,7 +217,7 @@ def test_commands_of_the_demo_work_as_printed(world: World) -> None:
     acme = client.provision(stack, "acme", "starter", secrets.token_hex(4))
     commands = [*list_calls(stack, acme), *list_operator_commands(acme)]
 
-    outputs = {each: world.run(each.removeprefix(".venv/bin/"), {}, "") for each in commands}
+    outputs = {each: world.tenantctl.run_in_shell(each.removeprefix(".venv/bin/")) for each in commands}
 
     assert {command for command, done in outputs.items() if done.code or '"code"' in done.out or not done.out} == set()
 
@@ -204,15 +237,15 @@ def test_demo_prints_how_to_sign_in_to_the_console() -> None:
         assert "<title>Console</title>" in page.read().decode()
 
 
-def test_refusals_of_the_real_api_have_their_exit_codes(world: World, acme: Organization) -> None:
-    commands = {
-        "tenantctl orgs show 0c000000-0000-4000-8000-0000000000c2": 4,
-        f"tenantctl orgs override {acme.id} users=-1": 6,
-        f"tenantctl orgs restore {acme.id}": 5,
-        "tenantctl keys create --type secret --name Billing": 3,
-        "TENANTCTL_SECRET_KEY=sk_unknown tenantctl keys list": 3,
+def test_refusals_of_the_real_api_have_their_exit_codes(world: World, shared_acme: Organization) -> None:
+    calls = {
+        ("tenantctl orgs show 0c000000-0000-4000-8000-0000000000c2", ""): 4,
+        (f"tenantctl orgs override {shared_acme.id} users=-1", ""): 6,
+        (f"tenantctl orgs restore {shared_acme.id}", ""): 5,
+        ("tenantctl keys create --type secret --name Billing", shared_acme.secret_key): 3,
+        ("tenantctl keys list", "sk_unknown"): 3,
     }
 
-    codes = {command: world.run(command, {}, acme.secret_key).code for command in commands}
+    codes = {(command, key): world.run(command, {}, key).code for command, key in calls}
 
-    assert codes == commands
+    assert codes == calls

@@ -1,7 +1,7 @@
 """Starts tenantctl in a fork of one process that has imported it.
 
-Its imports take four fifths of the processor time of a start. tests/e2e/test_tenantctl.py and the tests in a shell
-start it as people do.
+Its imports take four fifths of the processor time of a start. The tests in a shell, and those of docs/tenantctl.md and
+of the demo's commands, start it as people do.
 """
 
 import atexit

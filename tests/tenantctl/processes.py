@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import struct
 import subprocess
 import sys
@@ -75,6 +76,29 @@ class Tenantctl:
             for stream in streams:
                 stream.seek(0)
             return Done(code, streams[1].read().decode(), streams[2].read().decode())
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it as people do, and do not wait for its end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "scripts.tenantctl", *arguments],
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run_line(self, line: str, **variables: str) -> Done:
+        """Run a line of a shell that is one command of tenantctl, perhaps with a file to read or to write."""
+        command, _, written = line.partition(" > ")
+        command, _, read = command.partition(" < ")
+        program, *arguments = shlex.split(command)
+        assert program == "tenantctl"
+        done = self.run(*arguments, stdin=(self.folder / read).read_text() if read else "", **variables)
+        if written:
+            (self.folder / written).write_text(done.out)
+        return done
 
     def run_in_shell(self, script: str, **variables: str) -> Done:
         """Run *script* in bash, in which `tenantctl` is this checkout's."""
