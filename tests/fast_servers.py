@@ -27,8 +27,8 @@ def fast_folder() -> Path | None:
 def make_cheap(superuser_url: str, password: str) -> None:
     """Make PostgreSQL faster and smaller: data that a crash of a test server loses does not matter.
 
-    Each hash of a password is cheap to compute, too, because each test opens connections. Autovacuum would visit hundreds
-    of small databases again and again.
+    Each hash of a password is cheap to compute, too, because each test opens connections. Autovacuum would visit
+    hundreds of small databases again and again.
     """
     with psycopg.connect(superuser_url, autocommit=True) as conn:
         conn.execute("ALTER SYSTEM SET max_wal_size = '128MB'")

@@ -123,6 +123,7 @@ def wire(settings: Settings) -> tuple[Wiring, ReplayStores]:
     privacy = {
         name: PrivacyJobStores(
             platform_db=database,
+            homes=wiring.platform_database,
             db=as_other_role(database, wiring.platform_database, wiring.database),
             writer=writer,
             reader=writer,  # a replay writes no exports, which alone are read as a tenant
