@@ -15,7 +15,6 @@ from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sesv2.models import sesv2_backends
 from moto.sqs.models import sqs_backends
-from moto.ssm.models import ssm_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
 from tenancy.rules.usage_plans import UsagePlan, fence_of
@@ -97,6 +96,8 @@ def _generate_key(spec: str, usage: str) -> Key:
 
 
 def _make_plan(named: UsagePlan) -> str:
+    from moto.ssm.models import ssm_backends  # noqa: PLC0415 - it reads all types of instances, for half a second
+
     fence = fence_of(named)
     throttle = {"rateLimit": fence.rate_per_second, "burstLimit": fence.burst}
     plan = apigateway_backends[ACCOUNT][REGION].create_usage_plan({"name": named.value, "throttle": throttle})

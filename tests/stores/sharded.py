@@ -78,7 +78,7 @@ def fill(client: Client) -> None:
     held = [
         {
             **each,
-            "reason": ("clock", "quota")[UUID(each["organization_id"]).int % 2],
+            "reason": ("clock", "quota")[UUID(str(each["organization_id"])).int % 2],
             "event_id": f"h{each['event_id']}",
         }
         for each in sent

@@ -137,9 +137,17 @@ def test_every_letter_mark_and_space_is_accepted() -> None:
     assert refused == []
 
 
+def is_skipped(character: str) -> bool:
+    """Tell whether another character stands for *character*: one in 64 is tested in planes without an assigned one."""
+    plane, place = divmod(ord(character), 0x10000)
+    return (4 <= plane <= 13 or plane >= 15) and 0 < place < 0xFFFE and place % 64 != 0
+
+
 def test_every_other_character_is_refused() -> None:
     others = [
-        each for each in every_character() if unicodedata.category(each)[0] == "C" and each not in ALLOWED_FORMATS
+        each
+        for each in every_character()
+        if unicodedata.category(each)[0] == "C" and each not in ALLOWED_FORMATS and not is_skipped(each)
     ]
     others += "\u2028\u2029"
 
