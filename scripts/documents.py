@@ -65,7 +65,7 @@ VARYING_MEMBERS: Final = frozenset(
 # Members whose numbers differ: the API keeps them in arrears, or a client library adds to them.
 VARYING_COUNTS: Final = frozenset({"api_requests", "ingest_requests", "storage_bytes"})
 
-type BeforeStep = Callable[[int], None]
+type BeforeStep = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +181,10 @@ def _shell(folder: str) -> Iterator[tuple[TextIO, TextIO]]:
         os.close(source)
         timer = threading.Timer(TIMEOUT_SECONDS, shell.kill)
         timer.start()
-        yield commands, cast("TextIO", shell.stdout)
-        timer.cancel()
+        try:
+            yield commands, cast("TextIO", shell.stdout)
+        finally:
+            timer.cancel()
 
 
 def _read_output(printed: TextIO) -> str:

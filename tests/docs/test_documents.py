@@ -1,5 +1,7 @@
 """The runner of documents: the commands it finds, and the answers it takes for equal."""
 
+from pathlib import Path
+
 import pytest
 
 from scripts.documents import format_json, list_differences, normalize, parse_steps, refresh
@@ -27,6 +29,15 @@ def test_steps_share_one_shell() -> None:
     text = document("A=1", "text", "") + document("echo $A", "text", "1")
 
     assert list_differences(text) == []
+
+
+def test_hook_is_called_before_its_step(tmp_path: Path) -> None:
+    file = tmp_path / "number"
+    text = document(f"cat {file}", "text", "0") + document(f"cat {file}", "text", "1")
+
+    differences = list_differences(text, before_step=lambda number: file.write_text(str(number)))
+
+    assert differences == []
 
 
 def test_another_answer_is_a_difference() -> None:

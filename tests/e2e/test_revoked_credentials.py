@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -127,30 +127,32 @@ def test_revoked_key_is_refused_at_its_next_request(
     assert refusal_of(send(api, key["key"])) == UNAUTHENTICATED
 
 
-def test_expired_key_is_refused_at_its_next_request(api: Api, acme: Organization, administrator: str) -> None:
+def send_all(api: Api, keys: Mapping[str, str]) -> list[Answer]:
+    """Send a request with each of these keys, by their kind."""
+    return [KEYS[kind][1](api, key) for kind, key in keys.items()]
+
+
+def test_key_is_refused_after_its_end_or_its_overlap(api: Api, acme: Organization, administrator: str) -> None:
+    overlap = {"overlap_seconds": int(LIFE.total_seconds())}
+    rotated = {kind: create_key(api, administrator, acme, key_type) for kind, (key_type, _) in KEYS.items()}
     end = datetime.now(UTC) + LIFE
-    keys = {
+    expiring = {
         kind: create_key(api, administrator, acme, key_type, expires_at=end.isoformat())["key"]
         for kind, (key_type, _) in KEYS.items()
     }
-    assert {KEYS[kind][1](api, key).status for kind, key in keys.items()} == {200}
+    assert {answer.status for answer in send_all(api, expiring)} == {200}
+    new = {
+        kind: ok(api.post(f"/keys/{key['id']}/rotate", administrator, overlap), 201)["key"]
+        for kind, key in rotated.items()
+    }
+    end = datetime.now(UTC) + LIFE  # of the last overlap
+    old = {kind: key["key"] for kind, key in rotated.items()}
+    assert {answer.status for keys in (old, new) for answer in send_all(api, keys)} == {200}
 
     wait_until(end)
 
-    assert {refusal_of(KEYS[kind][1](api, key)) for kind, key in keys.items()} == {UNAUTHENTICATED}
-
-
-def test_rotated_key_is_refused_after_its_overlap(api: Api, acme: Organization, administrator: str) -> None:
-    overlap = {"overlap_seconds": int(LIFE.total_seconds())}
-    old = {kind: create_key(api, administrator, acme, key_type) for kind, (key_type, _) in KEYS.items()}
-    new = {kind: ok(api.post(f"/keys/{key['id']}/rotate", administrator, overlap), 201) for kind, key in old.items()}
-    end = datetime.now(UTC) + LIFE
-    assert {KEYS[kind][1](api, key["key"]).status for each in (old, new) for kind, key in each.items()} == {200}
-
-    wait_until(end)
-
-    assert {refusal_of(KEYS[kind][1](api, key["key"])) for kind, key in old.items()} == {UNAUTHENTICATED}
-    assert {KEYS[kind][1](api, key["key"]).status for kind, key in new.items()} == {200}
+    assert {refusal_of(answer) for keys in (expiring, old) for answer in send_all(api, keys)} == {UNAUTHENTICATED}
+    assert {answer.status for answer in send_all(api, new)} == {200}
 
 
 def test_revoked_platform_key_is_refused_at_its_next_request(stack: Stack, api: Api) -> None:

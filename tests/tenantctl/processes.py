@@ -95,7 +95,8 @@ class Tenantctl:
         command, _, read = command.partition(" < ")
         program, *arguments = shlex.split(command)
         assert program == "tenantctl"
-        done = self.run(*arguments, stdin=(self.folder / read).read_text() if read else "", **variables)
+        stdin = (self.folder / read).read_text() if read else ""
+        done = self.run(*arguments, stdin=stdin, cwd=self.folder, **variables)
         if written:
             (self.folder / written).write_text(done.out)
         return done
