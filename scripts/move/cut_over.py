@@ -22,7 +22,7 @@ from scripts.move.replication import await_catch_up, await_position, end_replica
 from scripts.move.steps import MoveStep
 from scripts.move.tables import Table, list_sequences, list_tables
 from scripts.move.unique_values import enter_values
-from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, fence_key
+from tenancy.rules.homes import PLATFORM_FENCE, fence_key
 
 # While a run waits for the fence, later transactions wait behind it. So the wait ends soon, and before PostgreSQL looks
 # for a deadlock (after 1 s), which could end the other transaction.
@@ -157,7 +157,7 @@ def _cut_over(
         _require_time(deadline, fence_seconds)
         say(MoveStep.SEQUENCES.line)
         _advance_sequences(target, tables, move.organization_id)
-        enter_values(source, connections.mover(CATALOGUE), move.organization_id)
+        enter_values(connections, move.source, move.organization_id)
         _require_time(deadline, fence_seconds)
         try:
             _mark_moved(connections, move, say, deadline=deadline, fence_seconds=fence_seconds)

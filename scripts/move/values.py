@@ -40,10 +40,9 @@ def enter_all(connections: Connections, say: Callable[[str], None], *, grace_sec
         say(f"Requests enter new values from now on. Waiting {grace_seconds:.0f} s for earlier requests.")
         time.sleep(grace_seconds)
         for name in connections.databases:
-            source = connections.mover(name)
-            organization_ids = list_homes(source)
+            organization_ids = list_homes(connections.mover(name))
             for organization_id in organization_ids:
-                enter_values(source, catalogue, organization_id)
+                enter_values(connections, name, organization_id)
             say(f'The values of {len(organization_ids)} organizations of "{name}" are entered.')
         markers = [Entry(kind, ENTERED) for kind in EntryKind]
         upsert_entries(catalogue, PLATFORM_LOG, markers, now=datetime.now(UTC))

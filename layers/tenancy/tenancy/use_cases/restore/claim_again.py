@@ -10,7 +10,7 @@ from tenancy.use_cases.homes.claim_values import claim_values
 
 
 def claim_again(platform_db: Homes, organization_ids: Iterable[UUID], *, now: datetime) -> list[str]:
-    """Claim the values of the organizations, and return a sentence for each one with a value of another organization.
+    """Claim the values of the organizations, and return a sentence for each value of another one.
 
     A restored catalogue may have a value for an organization that has given it up. A look-up would ask that one only.
     A restored home may have a domain that its organization has given up, and that another one has proven since. With
@@ -25,10 +25,11 @@ def claim_again(platform_db: Homes, organization_ids: Iterable[UUID], *, now: da
     for organization_id in organization_ids:
         with platform_db.tenant_transaction(organization_id) as conn:
             entries = list_values(conn, organization_id)
-        if not entries:
-            continue
-        # No function runs, so no row of a claim is about to be stored.
-        taken = claim_values(platform_db, organization_id, entries, now=now, claim_time=timedelta())
-        if taken is not None:
+        while entries:
+            # No function runs, so no row of a claim is about to be stored.
+            taken = claim_values(platform_db, organization_id, entries, now=now, claim_time=timedelta())
+            if taken is None:
+                break
+            entries.remove(taken)
             faults.append(f"{organization_id}: another organization has its {taken.kind} {taken.value!r}, too")
     return faults

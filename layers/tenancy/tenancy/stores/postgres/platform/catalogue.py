@@ -18,12 +18,17 @@ UPSERT_ENTRIES: Final = """
     FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS new (kind, value) ORDER BY new.kind, new.value
     ON CONFLICT (kind, value) DO UPDATE SET claimed_at = greatest(c.claimed_at, excluded.claimed_at)
     WHERE c.organization_id = excluded.organization_id
-    RETURNING kind, value
+    RETURNING kind, value, xmax = 0 -- an updated row has the lock of ON CONFLICT in xmax
 """
 FIND_CLAIM: Final = "SELECT organization_id, claimed_at FROM catalogue_entries WHERE kind = %s AND value = %s"
 TAKE_ENTRY: Final = """
     UPDATE catalogue_entries SET organization_id = %s, claimed_at = %s
     WHERE kind = %s AND value = %s AND organization_id = %s AND claimed_at = %s
+"""
+WITHDRAW_ENTRIES: Final = """
+    DELETE FROM catalogue_entries AS c USING unnest(%(kinds)s::text[], %(values)s::text[]) AS old (kind, value)
+    WHERE c.organization_id = %(organization_id)s AND c.kind = old.kind AND c.value = old.value
+      AND c.claimed_at = %(claimed_at)s
 """
 DELETE_ENTRIES: Final = "DELETE FROM catalogue_entries WHERE organization_id = %s"
 DELETE_MARKERS: Final = "DELETE FROM catalogue_entries WHERE organization_id = %s"
@@ -57,14 +62,30 @@ class Claim(NamedTuple):
     claimed_at: datetime
 
 
-def upsert_entries(conn: Connection, organization_id: UUID, entries: Iterable[Entry], *, now: datetime) -> set[Entry]:
-    """Claim *entries* for the organization, and return those that it has now. Others belong to other organizations."""
+def upsert_entries(
+    conn: Connection, organization_id: UUID, entries: Iterable[Entry], *, now: datetime
+) -> Mapping[Entry, bool]:
+    """Claim *entries* for the organization, and return those that it has now, and whether each one is new.
+
+    Others belong to other organizations.
+    """
     kinds, values = zip(*entries, strict=True)
     rows = conn.execute(
         UPSERT_ENTRIES,
         {"organization_id": organization_id, "kinds": list(kinds), "values": list(values), "now": now},
     )
-    return {Entry(EntryKind(kind), value) for kind, value in rows}
+    return {Entry(EntryKind(kind), value): is_new for kind, value, is_new in rows}
+
+
+def withdraw_entries(
+    conn: Connection, organization_id: UUID, entries: Iterable[Entry], *, claimed_at: datetime
+) -> None:
+    """Delete *entries* of the organization that nothing has claimed again since *claimed_at*."""
+    kinds, values = zip(*entries, strict=True)
+    conn.execute(
+        WITHDRAW_ENTRIES,
+        {"organization_id": organization_id, "kinds": list(kinds), "values": list(values), "claimed_at": claimed_at},
+    )
 
 
 def find_claim(conn: Connection, entry: Entry) -> Claim | None:
