@@ -73,13 +73,13 @@ def _create(stores: RotationStores, request: RotationRequest) -> None:
 
 def _set(stores: RotationStores, request: RotationRequest) -> None:
     """Give the users of the pending URLs their password. The users in use keep their own."""
-    changed = _changed(stores, request)
-    for url in {url.log_in_secret: url for url in changed.values()}.values():
-        _put_log_in(stores.secrets, url)
-    owners = stores.owner_db.by_name()
-    for name, url in changed.items():
+    changed, owners = _changed(stores, request), stores.owner_db.by_name()
+    for name in changed:
         if name not in owners:
             raise UnknownDatabaseError(name)
+    for url in {url.log_in_secret: url for url in changed.values()}.values():
+        _put_log_in(stores.secrets, url)
+    for name, url in changed.items():
         with owners[name].transaction() as conn:
             put_user(conn, url.user, url.password, role=url.role)
 
