@@ -110,12 +110,17 @@ def test_claim_whose_process_died_hides_no_subdomain(homes: TwoHomes, acme: Prov
     assert find_named(homes.platform, named) == acme.organization.id
 
 
-def test_replay_claims_all_values_but_those_of_others(homes: TwoHomes, acme: Provisioned, globex: Provisioned) -> None:
+def test_replay_claims_all_values_but_those_of_others(
+    homes: TwoHomes, monkeypatch: pytest.MonkeyPatch, acme: Provisioned, globex: Provisioned
+) -> None:
+    monkeypatch.setattr("tenancy.use_cases.restore.claim_again.PROGRESS_STEP", 1)
+    lines: list[str] = []
     homes.execute(homes.second, INSERT_PROOF, globex.organization.id, DOMAIN)
     before = homes.entries(acme.organization.id)
     homes.execute(homes.main, "DELETE FROM catalogue_entries")
 
-    faults = claim_again(homes.platform, [acme.organization.id], now=now())
+    faults = claim_again(homes.platform, [acme.organization.id], now=now(), say=lines.append)
 
+    assert lines == ["the values of 1 of 1 organizations are claimed again"]
     assert faults == [f"{acme.organization.id}: another organization has its email_domain {DOMAIN!r}, too"]
     assert homes.entries(acme.organization.id) == before

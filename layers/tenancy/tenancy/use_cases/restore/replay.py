@@ -93,7 +93,7 @@ def replay(
         subjects += erase_subjects_again(privacy, own, clock=clock, pause=pause)
     say(f"{subjects} data subjects: erased again")
     faults = [f'{each}: in no database, and "{name}" should have it' for each, name in homes.lost.items()]
-    faults += claim_again(platform_db, homes.names, now=clock())
+    faults += claim_again(platform_db, homes.names, now=clock(), say=say)
     done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects, faults=faults)
     _record(stores, done, now=clock())
     return done

@@ -1,6 +1,6 @@
 """Values that are unique among the organizations of several databases: claimed in the catalogue, kept in a home."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, LiteralString, NamedTuple
@@ -52,6 +52,12 @@ LIST_VALUES: Final = """
     UNION ALL SELECT 'email_domain', domain FROM proven_email_domains WHERE organization_id = %(organization_id)s
     UNION ALL SELECT 'custom_domain', domain FROM listed_custom_domains
     WHERE organization_id = %(organization_id)s AND is_proven
+"""
+LIST_PUBLIC_VALUES: Final = """
+    SELECT 'subdomain', subdomain, organization_id FROM organization_names
+    UNION ALL SELECT 'skeleton', skeleton, organization_id FROM organization_names
+    UNION ALL SELECT 'email_domain', domain, organization_id FROM proven_email_domains
+    UNION ALL SELECT 'custom_domain', domain, organization_id FROM listed_custom_domains WHERE is_proven
 """
 
 
@@ -112,6 +118,12 @@ def list_values(conn: Connection, organization_id: UUID) -> list[Entry]:
     """Return the values of the organization, in a transaction of it in its home."""
     rows = conn.execute(LIST_VALUES, {"organization_id": organization_id})
     return [Entry(EntryKind(kind), value) for kind, value in rows]
+
+
+def list_public_values(conn: Connection) -> Iterator[tuple[Entry, UUID]]:
+    """Return all values but keys of this database, each with its organization."""
+    for kind, value, organization_id in conn.execute(LIST_PUBLIC_VALUES):
+        yield Entry(EntryKind(kind), value), organization_id
 
 
 def delete_entries(conn: Connection, organization_id: UUID) -> None:
