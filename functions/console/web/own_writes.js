@@ -10,7 +10,8 @@ let newest = load();
 /** @returns {{ token: string, endsAt: number }[]} */
 function load() {
   try {
-    return JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+    const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+    return Array.isArray(stored) ? stored : [];
   } catch {
     return []; // the browser keeps nothing
   }
