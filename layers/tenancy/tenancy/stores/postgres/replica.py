@@ -137,8 +137,10 @@ class Replica:
                 raise ReplicaError(ReplicaFault.CANCELLED) from error
             is_slow = isinstance(cause, psycopg.errors.QueryCanceled)
             raise self._failed(ReplicaFault.CANCELLED if is_slow else ReplicaFault.UNREACHABLE) from error
+        except psycopg.DataError as error:  # of a value of this caller, or of a new type: others can be answered
+            raise ReplicaError(ReplicaFault.AWAITED) from error
         except (UnboundRoleError, psycopg.Error) as error:
-            # A replica that has not replayed a migration lacks a table, a column, a right or a value of it.
+            # A replica that has not replayed a migration lacks a table, a column or a right of it.
             raise self._failed(ReplicaFault.UNREACHABLE) from error
         finally:
             self._limit.end()
