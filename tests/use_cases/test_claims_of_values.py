@@ -16,6 +16,7 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.restore.claim_again import claim_again
 from tenancy.use_cases.sso.find_organization import find_of_domain_or_pretend
+from tests.custom_domains import activate_domain
 from tests.use_cases.two_homes import TwoHomes, homes
 
 __all__ = ["homes"]  # a fixture
@@ -108,6 +109,17 @@ def test_claim_whose_process_died_hides_no_subdomain(homes: TwoHomes, acme: Prov
 
     named = NamedOrganization(subdomains=frozenset({"acme"}))
     assert find_named(homes.platform, named) == acme.organization.id
+
+
+@pytest.mark.usefixtures("globex")
+def test_claim_whose_process_died_hides_no_contradiction(homes: TwoHomes, acme: Provisioned) -> None:
+    other = Entry(EntryKind.CUSTOM_DOMAIN, "initech.example")
+    activate_domain(homes.main, acme.organization.id, other.value)
+    with homes.platform.catalogue.transaction() as conn:
+        upsert_entries(conn, uuid4(), [other], now=now())
+
+    named = NamedOrganization(subdomains=frozenset({"globex"}), domains=frozenset({other.value}))
+    assert find_named(homes.platform, named) is None
 
 
 def test_replay_claims_all_values_but_those_of_others(

@@ -171,20 +171,20 @@ class RoutedDatabases:
 
         A value that is not in the catalogue is unknown, or older than the second database. Each database is asked,
         until all values are entered (`ENTERED`). So is it if a home lacks its value: the entry may be of a claim whose
-        process died.
+        process died. A result for several names does not tell which of them a home has.
 
         Raises:
             UnavailableError: the catalogue or a home is unreachable.
         """
         if (only := self._find_only()) is not None:
             return only.look_up_in_homes(read)
-        wanted = list(values)
+        wanted, known = list(values), list(ids)
         owners, are_entered = self._find_owners(wanted)
         found = []
-        for organization_id in dict.fromkeys([*ids, *owners]):
+        for organization_id in dict.fromkeys([*known, *owners]):
             with self.tenant_transaction(organization_id) as conn:
                 found.append(read(conn))
-        if not are_entered and (len(owners) < len(wanted) or not all(found)):
+        if not are_entered and (len(owners) < len(wanted) or len(wanted) + len(known) > 1 or not all(found)):
             found += [database.look_up(read) for database in self.every()]
         return found
 
