@@ -35,8 +35,9 @@ INCOMPLETE: Final = (
 )
 
 OVERTAKEN: Final = (
-    '{organization_id}: "{target}" has a copy of it, which a move made after the backup of "{source}". It may be'
-    " complete. Nothing was changed. Add --keep {organization_id}=NAME with the one to keep."
+    "{organization_id} has copies in {sources} and {targets}. A move to {targets} may have been committed after the"
+    " backup of {sources}. Then the copy in {targets} is newer. Nothing was changed. Add --keep {organization_id}=NAME"
+    " with the database of the copy to keep."
 )
 
 type Say = Callable[[str], None]
@@ -115,29 +116,46 @@ def _find_all(connections: Connections) -> list[Found]:
 def _choose(found: Found, restored: Mapping[str, datetime], kept: str | None) -> str | None:
     """Return the home of the organization, or None if no database has a row of it.
 
-    Each home was its home at the time of that database. A later one has all that an earlier one had.
+    Each home was its home at the time of that database. A later one has all that an earlier one had. The target of a
+    committed move has all rows as well, although it is not open yet.
     """
     if kept is not None:
         if kept not in found.copies:
             raise MoveError(f'The database "{kept}" does not have {found.organization_id}. Nothing was changed.')
         return kept
     times = {name: restored.get(name, NOT_RESTORED) for name in (*found.copies, *found.marks)}
-    homes = found.homes or found.committed(restored)
+    homes = [*found.homes, *found.committed(restored)]
     newest = [name for name in homes if times[name] == max(times[each] for each in homes)]
-    for name, mark in found.marks.items():
-        if (
-            mark.state == INCOMING
-            and name in found.copies
-            and [mark.other] == newest
-            and times[name] > times[mark.other]
-        ):
-            raise MoveError(OVERTAKEN.format(organization_id=found.organization_id, target=name, source=mark.other))
+    if newest and (later := _list_later(found, times, newest[0])):
+        raise MoveError(
+            OVERTAKEN.format(
+                organization_id=found.organization_id, sources=_quoted(newest), targets=_quoted(sorted(later))
+            )
+        )
     if len(newest) == 1:
         return newest[0]
     if not found.copies:
         return None
     text, names = (UNDECIDED, newest) if newest else (INCOMPLETE, found.copies)
     raise MoveError(text.format(organization_id=found.organization_id, names=_quoted(names)))
+
+
+def _list_later(found: Found, times: Mapping[str, datetime], home: str) -> list[str]:
+    """Return the marked copies that may have rows which *home* lacks: their databases are later.
+
+    A copy of a move to *home* has no such rows if the move was committed before the backup of *home*.
+    """
+    return [
+        name
+        for name, mark in found.marks.items()
+        if name in found.copies
+        and times[name] > times[home]
+        and not (
+            (mark.state, mark.other) == (MOVED, home)
+            and mark.recorded_at is not None
+            and mark.recorded_at <= times[home]
+        )
+    ]
 
 
 def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> None:
