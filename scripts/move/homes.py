@@ -20,6 +20,7 @@ PUT_BUCKET_HOME: Final = """
     INSERT INTO bucket_homes (bucket, database) VALUES (%s, %s)
     ON CONFLICT (bucket) DO UPDATE SET database = excluded.database
 """
+LIST_DATABASES: Final = "SELECT database FROM bucket_homes UNION SELECT database FROM organization_homes"
 HAS_ORGANIZATION: Final = """
     SELECT EXISTS (SELECT FROM organizations WHERE id = %(id)s)
            AND NOT EXISTS (SELECT FROM moved_organizations WHERE organization_id = %(id)s)
@@ -67,6 +68,11 @@ def find_bucket_home(catalogue: Connection, bucket: int) -> str:
     """Return the database for new organizations of *bucket*."""
     found = catalogue.execute(FIND_BUCKET_HOME, (bucket,)).fetchone()
     return str(found[0]) if found else CATALOGUE
+
+
+def list_databases(catalogue: Connection) -> list[str]:
+    """Return the names of the databases in the directory."""
+    return sorted(each for (each,) in catalogue.execute(LIST_DATABASES).fetchall())
 
 
 def put_home(catalogue: Connection, organization_id: UUID, home: str) -> None:

@@ -4,7 +4,7 @@ A restored database may have organizations that have moved away since, or lack t
 organization gets one home, the newest copy, and all other copies are deleted. docs/disaster-recovery.md has the cases.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,9 +12,10 @@ from uuid import UUID, uuid4
 
 from scripts.move.access import movers_access, only_run
 from scripts.move.checks import require_database
+from scripts.move.cut_over import advance_sequences
 from scripts.move.databases import Connections
 from scripts.move.errors import MoveError
-from scripts.move.homes import Mark, find_home, list_copies, list_marks, put_home, put_mark
+from scripts.move.homes import Mark, find_home, list_copies, list_databases, list_marks, put_home, put_mark
 from scripts.move.recovery import MOVED
 from scripts.move.replication import drop_publication, end_replication, list_publications
 from scripts.move.roll_ups import open_again
@@ -38,6 +39,10 @@ OVERTAKEN: Final = (
     "{organization_id} has copies in {sources} and {targets}. A move to {targets} may have been committed after the"
     " backup of {sources}. Then the copy in {targets} is newer. Nothing was changed. Add --keep {organization_id}=NAME"
     " with the database of the copy to keep."
+)
+MISSING: Final = (
+    'The file of databases lacks "{name}", which the directory or a mark of a move names. Nothing was changed. Add its'
+    " URLs. If it is lost and has no backup, add --given-up {name}."
 )
 
 type Say = Callable[[str], None]
@@ -70,21 +75,28 @@ class Found:
 
 
 def reconcile_homes(
-    connections: Connections, restored: Mapping[str, datetime], kept: Mapping[UUID, str], say: Say
+    connections: Connections,
+    restored: Mapping[str, datetime],
+    kept: Mapping[UUID, str],
+    say: Say,
+    *,
+    given_up: Collection[str] = (),
 ) -> None:
     """Give each organization one home, delete all other copies, and correct the directory. Idempotent.
 
     *restored* has the time of the backup of each database that was restored. *kept* has homes that the operator has
-    chosen. No function may write meanwhile.
+    chosen. Databases *given_up* are lost without a backup. No function may write meanwhile.
 
     Raises:
-        MoveError: the home of an organization cannot be known. Nothing was changed.
+        MoveError: the home of an organization cannot be known, or the file of databases lacks one that may have a copy.
+            Nothing was changed.
     """
     for name in (*restored, *kept.values()):
         require_database(connections, name)
     with only_run(connections), movers_access(connections):
         end_replication(connections, list(connections.databases))
         found = _find_all(connections)
+        _require_all(connections, found, given_up)
         for organization_id in kept.keys() - {each.organization_id for each in found}:
             raise MoveError(f"No database knows {organization_id}. Nothing was changed.")
         chosen = [(each, _choose(each, restored, kept.get(each.organization_id))) for each in found]
@@ -111,6 +123,13 @@ def _find_all(connections: Connections) -> list[Found]:
         Found(organization_id=each, copies=copies.get(each, []), marks=marks.get(each, {}))
         for each in sorted(copies.keys() | marks.keys())
     ]
+
+
+def _require_all(connections: Connections, found: Iterable[Found], given_up: Collection[str]) -> None:
+    """Require each database that may have a copy. Without it an older copy would be chosen."""
+    named = {mark.other for each in found for mark in each.marks.values()}
+    for name in sorted(named.union(list_databases(connections.mover(CATALOGUE))) - {*connections.databases, *given_up}):
+        raise MoveError(MISSING.format(name=name))
 
 
 def _choose(found: Found, restored: Mapping[str, datetime], kept: str | None) -> str | None:
@@ -170,6 +189,7 @@ def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> N
     if home in found.marks:
         if found.marks[home].state == MOVED:
             put_mark(connections.mover(home), _mark(organization_id, INCOMING, home))
+        advance_sequences(connections.mover(home), list_tables(connections.mover(home)), organization_id)
         open_again(connections.mover(home), organization_id, say)
     if find_home(connections.mover(CATALOGUE), organization_id) != home:
         put_home(connections.mover(CATALOGUE), organization_id, home)

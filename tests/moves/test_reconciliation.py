@@ -1,7 +1,7 @@
 """Databases that were restored from backups of different times: each organization gets one home, the newest copy."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -389,6 +389,55 @@ def test_death_after_each_change_is_repaired_by_the_next_run(
     assert list(homes_of(deployment, acme.id)) == [SECOND]
     assert find(client).names[acme.id] == find(client).names[globex.id] == SECOND
     assert list_leftovers(deployment) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "restored"), [([MAIN, SECOND, THIRD], {MAIN: EARLY}), ([MAIN, THIRD], {SECOND: EARLY})]
+)
+def test_file_without_a_database_of_a_copy_is_refused(
+    deployment: Deployment,
+    client: Client,
+    acme: Organization,
+    globex: Organization,
+    path: list[str],
+    restored: Restored,
+) -> None:
+    """A mark names the third database, or the directory does."""
+    happen(deployment, client, acme, path, restored)
+    before = {each.name: read(each.superuser, acme.id) for each in deployment}
+
+    with pytest.raises(MoveError, match=r'lacks "third".* add --given-up third'):
+        reconcile_without_third(deployment, restored)
+    unchanged = {each.name: read(each.superuser, acme.id) for each in deployment}
+    reconcile_without_third(deployment, restored, given_up=[THIRD])
+
+    assert unchanged == before
+    assert list(homes_of(deployment, acme.id)) == [THIRD]
+    assert list(homes_of(deployment, globex.id)) == [SECOND]
+
+
+def reconcile_without_third(deployment: Deployment, restored: Restored, given_up: Collection[str] = ()) -> None:
+    urls = {name: each for name, each in read_databases(deployment.file).items() if name != THIRD}
+    with Connections(urls, PASSWORD) as connections:
+        reconcile_homes(connections, restored, {}, print, given_up=given_up)
+
+
+def test_sequences_go_on_after_a_kept_copy(
+    deployment: Deployment, client: Client, acme: Organization, globex: Organization
+) -> None:
+    """The copy was not committed, so no cut-over has advanced the sequence of the outbox."""
+    deployment[MAIN].superuser.execute("SELECT setval('outbox_id_seq', 2000000)")
+    acme.write(deployment[MAIN].platform, with_key=False)
+    move(deployment, acme.id, MAIN, SECOND, until="copied")
+
+    reconcile(deployment, {MAIN: EARLY}, {acme.id: SECOND})
+    acme.write(deployment[SECOND].platform, with_key=False)
+
+    [(highest,)] = deployment[SECOND].superuser.execute(
+        "SELECT max(id) FROM outbox WHERE organization_id = %s", (acme.id,)
+    )
+    assert highest > 2_000_001
+    assert find(client).names[globex.id] == SECOND
 
 
 def test_unknown_names_are_refused(deployment: Deployment, acme: Organization) -> None:
