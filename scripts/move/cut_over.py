@@ -156,7 +156,7 @@ def _cut_over(
         say(f"   {rows} rows are equal")
         _require_time(deadline, fence_seconds)
         say(MoveStep.SEQUENCES.line)
-        _advance_sequences(target, tables, move.organization_id)
+        advance_sequences(target, tables, move.organization_id)
         enter_values(connections, move.source, move.organization_id)
         _require_time(deadline, fence_seconds)
         try:
@@ -192,7 +192,7 @@ def _require_time(deadline: float, fence_seconds: int) -> None:
         raise MoveError(TOO_LONG.format(seconds=fence_seconds))
 
 
-def _advance_sequences(target: Connection, tables: Sequence[Table], organization_id: UUID) -> None:
+def advance_sequences(target: Connection, tables: Sequence[Table], organization_id: UUID) -> None:
     """Let each sequence of the target go on after the moved rows. It never goes back."""
     for table, column, sequence in list_sequences(target, tables):
         names = {

@@ -4,7 +4,7 @@ A restored database may have organizations that have moved away since, or lack t
 organization gets one home, the newest copy, and all other copies are deleted. docs/disaster-recovery.md has the cases.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,9 +12,10 @@ from uuid import UUID, uuid4
 
 from scripts.move.access import movers_access, only_run
 from scripts.move.checks import require_database
+from scripts.move.cut_over import advance_sequences
 from scripts.move.databases import Connections
 from scripts.move.errors import MoveError
-from scripts.move.homes import Mark, find_home, list_copies, list_marks, put_home, put_mark
+from scripts.move.homes import Mark, find_home, list_copies, list_databases, list_marks, put_home, put_mark
 from scripts.move.recovery import MOVED
 from scripts.move.replication import drop_publication, end_replication, list_publications
 from scripts.move.roll_ups import open_again
@@ -35,8 +36,13 @@ INCOMPLETE: Final = (
 )
 
 OVERTAKEN: Final = (
-    '{organization_id}: "{target}" has a copy of it, which a move made after the backup of "{source}". It may be'
-    " complete. Nothing was changed. Add --keep {organization_id}=NAME with the one to keep."
+    "{organization_id} has copies in {sources} and {targets}. A move to {targets} may have been committed after the"
+    " backup of {sources}. Then the copy in {targets} is newer. Nothing was changed. Add --keep {organization_id}=NAME"
+    " with the database of the copy to keep."
+)
+MISSING: Final = (
+    'The file of databases lacks "{name}", which the directory or a mark of a move names. Nothing was changed. Add its'
+    " URLs. If it is lost and has no backup, add --given-up {name}."
 )
 
 type Say = Callable[[str], None]
@@ -69,21 +75,28 @@ class Found:
 
 
 def reconcile_homes(
-    connections: Connections, restored: Mapping[str, datetime], kept: Mapping[UUID, str], say: Say
+    connections: Connections,
+    restored: Mapping[str, datetime],
+    kept: Mapping[UUID, str],
+    say: Say,
+    *,
+    given_up: Collection[str] = (),
 ) -> None:
     """Give each organization one home, delete all other copies, and correct the directory. Idempotent.
 
     *restored* has the time of the backup of each database that was restored. *kept* has homes that the operator has
-    chosen. No function may write meanwhile.
+    chosen. Databases *given_up* are lost without a backup. No function may write meanwhile.
 
     Raises:
-        MoveError: the home of an organization cannot be known. Nothing was changed.
+        MoveError: the home of an organization cannot be known, or the file of databases lacks one that may have a copy.
+            Nothing was changed.
     """
     for name in (*restored, *kept.values()):
         require_database(connections, name)
     with only_run(connections), movers_access(connections):
         end_replication(connections, list(connections.databases))
         found = _find_all(connections)
+        _require_all(connections, found, given_up)
         for organization_id in kept.keys() - {each.organization_id for each in found}:
             raise MoveError(f"No database knows {organization_id}. Nothing was changed.")
         chosen = [(each, _choose(each, restored, kept.get(each.organization_id))) for each in found]
@@ -112,32 +125,56 @@ def _find_all(connections: Connections) -> list[Found]:
     ]
 
 
+def _require_all(connections: Connections, found: Iterable[Found], given_up: Collection[str]) -> None:
+    """Require each database that may have a copy. Without it an older copy would be chosen."""
+    named = {mark.other for each in found for mark in each.marks.values()}
+    for name in sorted(named.union(list_databases(connections.mover(CATALOGUE))) - {*connections.databases, *given_up}):
+        raise MoveError(MISSING.format(name=name))
+
+
 def _choose(found: Found, restored: Mapping[str, datetime], kept: str | None) -> str | None:
     """Return the home of the organization, or None if no database has a row of it.
 
-    Each home was its home at the time of that database. A later one has all that an earlier one had.
+    Each home was its home at the time of that database. A later one has all that an earlier one had. The target of a
+    committed move has all rows as well, although it is not open yet.
     """
     if kept is not None:
         if kept not in found.copies:
             raise MoveError(f'The database "{kept}" does not have {found.organization_id}. Nothing was changed.')
         return kept
     times = {name: restored.get(name, NOT_RESTORED) for name in (*found.copies, *found.marks)}
-    homes = found.homes or found.committed(restored)
+    homes = [*found.homes, *found.committed(restored)]
     newest = [name for name in homes if times[name] == max(times[each] for each in homes)]
-    for name, mark in found.marks.items():
-        if (
-            mark.state == INCOMING
-            and name in found.copies
-            and [mark.other] == newest
-            and times[name] > times[mark.other]
-        ):
-            raise MoveError(OVERTAKEN.format(organization_id=found.organization_id, target=name, source=mark.other))
+    if newest and (later := _list_later(found, times, newest[0])):
+        raise MoveError(
+            OVERTAKEN.format(
+                organization_id=found.organization_id, sources=_quoted(newest), targets=_quoted(sorted(later))
+            )
+        )
     if len(newest) == 1:
         return newest[0]
     if not found.copies:
         return None
     text, names = (UNDECIDED, newest) if newest else (INCOMPLETE, found.copies)
     raise MoveError(text.format(organization_id=found.organization_id, names=_quoted(names)))
+
+
+def _list_later(found: Found, times: Mapping[str, datetime], home: str) -> list[str]:
+    """Return the marked copies that may have rows which *home* lacks: their databases are later.
+
+    A copy of a move to *home* has no such rows if the move was committed before the backup of *home*.
+    """
+    return [
+        name
+        for name, mark in found.marks.items()
+        if name in found.copies
+        and times[name] > times[home]
+        and not (
+            (mark.state, mark.other) == (MOVED, home)
+            and mark.recorded_at is not None
+            and mark.recorded_at <= times[home]
+        )
+    ]
 
 
 def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> None:
@@ -152,6 +189,7 @@ def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> N
     if home in found.marks:
         if found.marks[home].state == MOVED:
             put_mark(connections.mover(home), _mark(organization_id, INCOMING, home))
+        advance_sequences(connections.mover(home), list_tables(connections.mover(home)), organization_id)
         open_again(connections.mover(home), organization_id, say)
     if find_home(connections.mover(CATALOGUE), organization_id) != home:
         put_home(connections.mover(CATALOGUE), organization_id, home)

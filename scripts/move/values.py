@@ -6,19 +6,16 @@ Before, a look-up of a value without an entry asks each database, because the va
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
 
 from scripts.move.access import movers_access, only_run
 from scripts.move.checks import require_database
 from scripts.move.databases import Connections
-from scripts.move.homes import list_homes
+from scripts.move.homes import list_databases, list_homes
 from scripts.move.recovery import recover
 from scripts.move.unique_values import enter_values
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.homes import CATALOGUE, ENTERED, ENTERING, Entry, EntryKind
 from tenancy.stores.postgres.platform.catalogue import upsert_entries
-
-LIST_DATABASES: Final = "SELECT database FROM bucket_homes UNION SELECT database FROM organization_homes ORDER BY 1"
 
 
 def enter_all(connections: Connections, say: Callable[[str], None], *, grace_seconds: float) -> None:
@@ -33,7 +30,7 @@ def enter_all(connections: Connections, say: Callable[[str], None], *, grace_sec
     """
     with only_run(connections), movers_access(connections):
         catalogue = connections.mover(CATALOGUE)
-        for (name,) in catalogue.execute(LIST_DATABASES).fetchall():
+        for name in list_databases(catalogue):
             require_database(connections, name)
         recover(connections, say)
         upsert_entries(catalogue, PLATFORM_LOG, [ENTERING], now=datetime.now(UTC))

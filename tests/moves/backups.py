@@ -77,7 +77,7 @@ def replace(conn: Conn, organization_id: UUID, rows: Rows) -> None:
 
 
 def move(deployment: Deployment, organization_id: UUID, source: str, target: str, *, until: str = "end") -> None:
-    """Move the organization, or stop when it is "copied" or "committed"."""
+    """Move the organization, or stop when it is "copied", "committed" or "opened"."""
     old, new, move_id = deployment[source].superuser, deployment[target].superuser, uuid4()
     put_mark(new, Mark(organization_id=organization_id, state="incoming", other=source, move_id=move_id))
     replace(new, organization_id, read(old, organization_id))
@@ -88,4 +88,6 @@ def move(deployment: Deployment, organization_id: UUID, source: str, target: str
         return
     new.execute(REMOVE_MARK, (organization_id,))
     put_home(deployment[MAIN].superuser, organization_id, target)
+    if until == "opened":
+        return
     replace(old, organization_id, {})

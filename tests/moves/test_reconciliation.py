@@ -1,7 +1,7 @@
 """Databases that were restored from backups of different times: each organization gets one home, the newest copy."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -231,8 +231,8 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
 @pytest.mark.parametrize(
     ("until", "restored", "message"),
     [
-        ("copied", {MAIN: EARLY}, "a move made after the backup of"),
-        ("copied", {MAIN: EARLY, SECOND: LATE}, "a move made after the backup of"),
+        ("copied", {MAIN: EARLY}, 'to "second" may have been committed after the backup of "main"'),
+        ("copied", {MAIN: EARLY, SECOND: LATE}, 'to "second" may have been committed after the backup of "main"'),
         ("committed", {SECOND: LATE}, "is at home in no database. Its copy in .*main.* may be incomplete"),
     ],
 )
@@ -274,6 +274,91 @@ def test_unfinished_move_is_decided_by_what_is_sure(
     assert list_leftovers(deployment) == []
 
 
+def test_target_of_a_committed_move_is_newer_than_a_restored_home(
+    deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
+) -> None:
+    early = Backup.take(deployment, MAIN, acme.id)
+    move(deployment, acme.id, MAIN, SECOND)
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, SECOND, THIRD, until="committed")
+    early.restore(deployment)
+
+    reconcile(deployment, {MAIN: EARLY})
+
+    assert list(homes_of(deployment, acme.id)) == [THIRD]
+    assert directory_of(deployment, acme.id) == THIRD
+    require_model(deployment, acme, THIRD, signer)
+    assert find(client).names[globex.id] == SECOND
+    assert list_leftovers(deployment) == []
+
+
+@pytest.mark.parametrize(
+    ("until", "restored", "refused"),
+    [
+        ("copied", {MAIN: EARLY, SECOND: EARLY}, '"third"'),
+        ("committed", {MAIN: EARLY, THIRD: LATE}, '"second" and "third"'),
+        ("committed", {MAIN: EARLY, THIRD: EARLY}, '"second"'),
+        ("opened", {MAIN: EARLY, THIRD: EARLY}, '"second"'),
+    ],
+)
+def test_marked_copy_is_not_deleted_for_an_older_home(
+    deployment: Deployment,
+    client: Client,
+    acme: Organization,
+    globex: Organization,
+    until: str,
+    restored: Restored,
+    refused: str,
+) -> None:
+    """A former home was restored. A later copy has a mark, and the database that it names lacks the rows or is old."""
+    backups = [Backup.take(deployment, name, acme.id) for name, time in restored.items() if time == EARLY]
+    move(deployment, acme.id, MAIN, SECOND)
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, SECOND, THIRD, until=until)
+    for backup in backups:
+        backup.restore(deployment)
+    before = {each.name: read(each.superuser, acme.id) for each in deployment}
+
+    with pytest.raises(MoveError, match=f'^{acme.id} .* move to {refused} may .* after the backup of "main"\\.'):
+        reconcile(deployment, restored)
+
+    assert {each.name: read(each.superuser, acme.id) for each in deployment} == before
+    assert list(homes_of(deployment, globex.id)) == [SECOND]
+
+
+def test_copy_of_a_move_from_its_restored_home_and_back_is_kept(
+    deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
+) -> None:
+    """The move back was opened and its source not yet emptied. The backup of the target is older than both moves."""
+    first = Backup.take(deployment, MAIN, acme.id)
+    move(deployment, acme.id, MAIN, SECOND)
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, SECOND, MAIN, until="opened")
+    first.restore(deployment)
+
+    with pytest.raises(MoveError, match=f'^{acme.id} .* move to "second" may .* after the backup of "main"\\.'):
+        reconcile(deployment, {MAIN: EARLY})
+    reconcile(deployment, {MAIN: EARLY}, {acme.id: SECOND})
+
+    assert list(homes_of(deployment, acme.id)) == [SECOND]
+    require_model(deployment, acme, SECOND, signer)
+    assert find(client).names[globex.id] == SECOND
+
+
+def test_copy_of_a_move_before_the_backup_is_deleted(
+    deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
+) -> None:
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, MAIN, SECOND, until="opened")
+
+    reconcile(deployment, {SECOND: datetime.now(UTC)})
+
+    assert list(homes_of(deployment, acme.id)) == [SECOND]
+    require_model(deployment, acme, SECOND, signer)
+    assert find(client).names[globex.id] == SECOND
+    assert list_leftovers(deployment) == []
+
+
 @pytest.mark.parametrize("call", ["put_mark", "put_home", "delete_rows", "delete_answers", "open_again"])
 @pytest.mark.parametrize("until", ["end", "committed"])
 def test_death_after_each_change_is_repaired_by_the_next_run(
@@ -304,6 +389,55 @@ def test_death_after_each_change_is_repaired_by_the_next_run(
     assert list(homes_of(deployment, acme.id)) == [SECOND]
     assert find(client).names[acme.id] == find(client).names[globex.id] == SECOND
     assert list_leftovers(deployment) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "restored"), [([MAIN, SECOND, THIRD], {MAIN: EARLY}), ([MAIN, THIRD], {SECOND: EARLY})]
+)
+def test_file_without_a_database_of_a_copy_is_refused(
+    deployment: Deployment,
+    client: Client,
+    acme: Organization,
+    globex: Organization,
+    path: list[str],
+    restored: Restored,
+) -> None:
+    """A mark names the third database, or the directory does."""
+    happen(deployment, client, acme, path, restored)
+    before = {each.name: read(each.superuser, acme.id) for each in deployment}
+
+    with pytest.raises(MoveError, match=r'lacks "third".* add --given-up third'):
+        reconcile_without_third(deployment, restored)
+    unchanged = {each.name: read(each.superuser, acme.id) for each in deployment}
+    reconcile_without_third(deployment, restored, given_up=[THIRD])
+
+    assert unchanged == before
+    assert list(homes_of(deployment, acme.id)) == [THIRD]
+    assert list(homes_of(deployment, globex.id)) == [SECOND]
+
+
+def reconcile_without_third(deployment: Deployment, restored: Restored, given_up: Collection[str] = ()) -> None:
+    urls = {name: each for name, each in read_databases(deployment.file).items() if name != THIRD}
+    with Connections(urls, PASSWORD) as connections:
+        reconcile_homes(connections, restored, {}, print, given_up=given_up)
+
+
+def test_sequences_go_on_after_a_kept_copy(
+    deployment: Deployment, client: Client, acme: Organization, globex: Organization
+) -> None:
+    """The copy was not committed, so no cut-over has advanced the sequence of the outbox."""
+    deployment[MAIN].superuser.execute("SELECT setval('outbox_id_seq', 2000000)")
+    acme.write(deployment[MAIN].platform, with_key=False)
+    move(deployment, acme.id, MAIN, SECOND, until="copied")
+
+    reconcile(deployment, {MAIN: EARLY}, {acme.id: SECOND})
+    acme.write(deployment[SECOND].platform, with_key=False)
+
+    [(highest,)] = deployment[SECOND].superuser.execute(
+        "SELECT max(id) FROM outbox WHERE organization_id = %s", (acme.id,)
+    )
+    assert highest > 2_000_001
+    assert find(client).names[globex.id] == SECOND
 
 
 def test_unknown_names_are_refused(deployment: Deployment, acme: Organization) -> None:
