@@ -101,6 +101,19 @@ def test_pass_waits_for_rows_that_were_just_written(databases: Databases, acme: 
     assert (erasure(databases, acme, erasure_id).events_before, count(databases, acme.organization.id)) == (2, 18)
 
 
+def test_pass_is_tried_again_when_the_rows_are_old_enough(databases: Databases, acme: Provisioned) -> None:
+    store(databases, acme.organization.id, range(20), at=NOW)
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    wait = timedelta(seconds=10)
+
+    def run_at(now: datetime) -> PrivacyJobRun:
+        return run_privacy_jobs(stores_of(databases, writer_wait=wait), has_time=unlimited_time, clock=lambda: now)
+
+    assert run_at(NOW + wait / 2).erasures == 0
+    assert run_at(NOW + wait).erasures == 0
+    assert run_at(NOW + wait / 2 + wait).erasures == 1
+
+
 def test_repeated_pass_erases_found_rows_and_later_ones(
     databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:

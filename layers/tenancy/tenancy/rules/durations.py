@@ -190,6 +190,7 @@ OUTBOX_FIRST_BACKOFF: Final = timedelta(seconds=30)
 OUTBOX_MAX_BACKOFF: Final = timedelta(hours=1)
 PRIVACY_JOB_RETRY_AFTER: Final = timedelta(minutes=1)
 ERASURE_RETRY_AFTER: Final = timedelta(minutes=1)
+ERASURE_MIN_RETRY_AFTER: Final = timedelta(seconds=1)  # for rows that are younger than the wait for writers
 REPLAYED_ERASURE_TIME: Final = timedelta(minutes=10)  # of a replay, for rows that are older than the wait for writers
 
 # Provisioning, and repeated requests

@@ -16,6 +16,7 @@ from tenancy.errors import UnavailableError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import (
     ERASURE_LATER_PASS_INTERVAL,
+    ERASURE_MIN_RETRY_AFTER,
     ERASURE_NEXT_PASS_AFTER,
     ERASURE_RETRY_AFTER,
     EXPORT_FILE_RETENTION,
@@ -73,9 +74,9 @@ def erase_subject(
 
     A pass deletes the subject's rows that were written more than *writer_wait* ago. All inserts of that time have
     ended, so it deletes exactly the rows that it has found. If newer rows are left, the pass is not finished, and the
-    job is due again in a minute. Only the last turn can finish the pass: before it, dead letters of the subject may be
-    left. The found rows are stored before the deletion, and applied to usage at the end of the pass. So a repeated turn
-    counts no row twice.
+    job is due again after *writer_wait*, or after a minute if that is sooner. Only the last turn can finish the pass:
+    before it, dead letters of the subject may be left. The found rows are stored before the deletion, and applied to
+    usage at the end of the pass. So a repeated turn counts no row twice.
 
     Raises:
         UnavailableError: a store is unreachable. The next run repeats the turn.
@@ -90,7 +91,9 @@ def erase_subject(
         raise UnavailableError("ClickHouse is unreachable.") from error
     now = clock()
     if any(remaining):
-        postpone_erasure(platform_db, job, due_at=now + ERASURE_RETRY_AFTER)
+        postpone_erasure(
+            platform_db, job, due_at=now + min(max(writer_wait, ERASURE_MIN_RETRY_AFTER), ERASURE_RETRY_AFTER)
+        )
         return False
     if is_last_turn or found != job.found:
         _withdraw_exports(platform_db, exports, job, found, now=now)

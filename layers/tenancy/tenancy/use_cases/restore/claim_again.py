@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.catalogue import list_values
 from tenancy.use_cases.homes.claim_values import claim_values
-
-ANY_AGE: Final = timedelta()
 
 
 def claim_again(platform_db: Homes, organization_ids: Iterable[UUID], *, now: datetime) -> list[str]:
@@ -31,7 +28,7 @@ def claim_again(platform_db: Homes, organization_ids: Iterable[UUID], *, now: da
         if not entries:
             continue
         # No function runs, so no row of a claim is about to be stored.
-        taken = claim_values(platform_db, organization_id, entries, now=now, claim_time=ANY_AGE)
+        taken = claim_values(platform_db, organization_id, entries, now=now, claim_time=timedelta())
         if taken is not None:
             faults.append(f"{organization_id}: another organization has its {taken.kind} {taken.value!r}, too")
     return faults
