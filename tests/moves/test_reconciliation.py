@@ -215,9 +215,9 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
 ) -> None:
     happen(deployment, client, acme, [MAIN, SECOND], {MAIN: EARLY})
 
-    with pytest.raises(ConflictingHomesError, match=f'{acme.id} is at home in the databases "main" and "second"'):
+    with pytest.raises(ConflictingHomesError, match=f'{acme.id} has homes in the databases "main" and "second"'):
         find(client)
-    with pytest.raises(MoveError, match=f'^{acme.id} is at home in "main" and "second".*--keep {acme.id}=NAME'):
+    with pytest.raises(MoveError, match=f'^{acme.id} has homes in "main" and "second".*--keep {acme.id}=NAME'):
         reconcile(deployment, restored)
     before = homes_of(deployment, acme.id)
     reconcile(deployment, restored, {acme.id: MAIN})
@@ -231,9 +231,9 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
 @pytest.mark.parametrize(
     ("until", "restored", "message"),
     [
-        ("copied", {MAIN: EARLY}, "a move made after the backup of"),
-        ("copied", {MAIN: EARLY, SECOND: LATE}, "a move made after the backup of"),
-        ("committed", {SECOND: LATE}, "is at home in no database. Its copy in .*main.* may be incomplete"),
+        ("copied", {MAIN: EARLY}, 'to "second" may have been committed after the backup of "main"'),
+        ("copied", {MAIN: EARLY, SECOND: LATE}, 'to "second" may have been committed after the backup of "main"'),
+        ("committed", {SECOND: LATE}, "has no home. Its copy in .*main.* may be incomplete"),
     ],
 )
 def test_unfinished_move_is_refused_if_its_copy_may_be_the_home(

@@ -190,7 +190,7 @@ def test_restored_catalogue_forgets_an_organization_that_moved_and_was_erased(
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ("begin copy open", 'is at home in the databases "main" and "second"'),
+        ("begin copy open", 'has homes in the databases "main" and "second"'),
         ("begin copy", 'to the database "second" is unfinished'),
         ("begin copy commit", 'to the database "second" is unfinished'),
         ("begin copy commit finish unmark", 'is in the database "second", and in "main" according to the directory'),
