@@ -120,6 +120,7 @@ def test_condition_of_a_nested_stack_is_checked_too(stack: str) -> None:
         assert {each.holds({"Condition": name}) for each in decisions} == {True, False}
 
 
+@pytest.mark.exhaustive
 def test_templates_pass_cfn_lint_with_each_choice(tmp_path: Path) -> None:
     (tmp_path / "stacks").symlink_to(ROOT / "stacks")
     files = []
