@@ -1,7 +1,8 @@
 """The homes of organizations: the directory in the catalogue, and the marks of moves in each database."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ PUT_BUCKET_HOME: Final = """
     INSERT INTO bucket_homes (bucket, database) VALUES (%s, %s)
     ON CONFLICT (bucket) DO UPDATE SET database = excluded.database
 """
+LIST_DATABASES: Final = "SELECT database FROM bucket_homes UNION SELECT database FROM organization_homes"
 HAS_ORGANIZATION: Final = """
     SELECT EXISTS (SELECT FROM organizations WHERE id = %(id)s)
            AND NOT EXISTS (SELECT FROM moved_organizations WHERE organization_id = %(id)s)
@@ -32,7 +34,7 @@ LIST_MOVES: Final = """
 """
 FIND_MOVE: Final = "SELECT organization_id, state, other, move_id FROM moved_organizations WHERE organization_id = %s"
 LIST_ALL_ORGANIZATIONS: Final = "SELECT id FROM organizations"
-LIST_MARKS: Final = "SELECT organization_id, state, other, move_id FROM moved_organizations"
+LIST_MARKS: Final = "SELECT organization_id, state, other, move_id, recorded_at FROM moved_organizations"
 PUT_MOVE: Final = """
     INSERT INTO moved_organizations (organization_id, state, other, move_id) VALUES (%s, %s, %s, %s)
     ON CONFLICT (organization_id) DO UPDATE
@@ -47,12 +49,13 @@ FORWARD_MOVED: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """The row of an organization in `moved_organizations`."""
+    """The row of an organization in `moved_organizations`. Only `list_marks` reads `recorded_at`."""
 
     organization_id: UUID
     state: str
     other: str
     move_id: UUID
+    recorded_at: datetime | None = field(default=None, compare=False)
 
 
 def find_home(catalogue: Connection, organization_id: UUID) -> str:
@@ -65,6 +68,11 @@ def find_bucket_home(catalogue: Connection, bucket: int) -> str:
     """Return the database for new organizations of *bucket*."""
     found = catalogue.execute(FIND_BUCKET_HOME, (bucket,)).fetchone()
     return str(found[0]) if found else CATALOGUE
+
+
+def list_databases(catalogue: Connection) -> list[str]:
+    """Return the names of the databases in the directory."""
+    return sorted(each for (each,) in catalogue.execute(LIST_DATABASES).fetchall())
 
 
 def put_home(catalogue: Connection, organization_id: UUID, home: str) -> None:
@@ -106,14 +114,16 @@ def list_unfinished(conn: Connection, move_ids: Iterable[UUID]) -> list[Mark]:
 
 
 def list_copies(conn: Connection) -> list[UUID]:
-    """Return the organizations of which the database has the row, also where it is not their home."""
+    """Return the organizations whose row the database has, also if it is not their home."""
     return [each for (each,) in conn.execute(LIST_ALL_ORGANIZATIONS).fetchall()]
 
 
 def list_marks(conn: Connection) -> list[Mark]:
     """Return all marks of the database."""
     rows = conn.execute(LIST_MARKS).fetchall()
-    return [Mark(organization_id=row[0], state=row[1], other=row[2], move_id=row[3]) for row in rows]
+    return [
+        Mark(organization_id=row[0], state=row[1], other=row[2], move_id=row[3], recorded_at=row[4]) for row in rows
+    ]
 
 
 def find_mark(conn: Connection, organization_id: UUID) -> Mark | None:

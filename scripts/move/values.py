@@ -1,31 +1,29 @@
 """Enter the unique values of all organizations into the catalogue, once.
 
-Before, a look-up of a value without an entry asks each database, because the value may be older than the second one.
+Until then a look-up of a value without an entry asks each database, because the value may be older than the second
+database.
 """
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
 
 from scripts.move.access import movers_access, only_run
 from scripts.move.checks import require_database
 from scripts.move.databases import Connections
-from scripts.move.homes import list_homes
+from scripts.move.homes import list_databases, list_homes
 from scripts.move.recovery import recover
 from scripts.move.unique_values import enter_values
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.homes import CATALOGUE, ENTERED, ENTERING, Entry, EntryKind
 from tenancy.stores.postgres.platform.catalogue import upsert_entries
 
-LIST_DATABASES: Final = "SELECT database FROM bucket_homes UNION SELECT database FROM organization_homes ORDER BY 1"
-
 
 def enter_all(connections: Connections, say: Callable[[str], None], *, grace_seconds: float) -> None:
-    """Enter the values of all organizations, and let look-ups ask the catalogue alone. Idempotent.
+    """Enter the values of all organizations, and let look-ups ask the catalogue alone.
 
-    From the beginning on, each new value is entered by its request. For *grace_seconds* requests may be under way that
-    began before.
+    Idempotent. From the start of this call, each request enters its own new values. For *grace_seconds* requests may be
+    under way that began before.
 
     Raises:
         MoveError: the file of databases lacks one, another run is under way, or two organizations have the same value.
@@ -33,11 +31,11 @@ def enter_all(connections: Connections, say: Callable[[str], None], *, grace_sec
     """
     with only_run(connections), movers_access(connections):
         catalogue = connections.mover(CATALOGUE)
-        for (name,) in catalogue.execute(LIST_DATABASES).fetchall():
+        for name in list_databases(catalogue):
             require_database(connections, name)
         recover(connections, say)
         upsert_entries(catalogue, PLATFORM_LOG, [ENTERING], now=datetime.now(UTC))
-        say(f"Requests enter new values from now on. Waiting {grace_seconds:.0f} s for earlier requests.")
+        say(f"Requests now enter their new values. Waiting {grace_seconds:.0f} s for requests that began before.")
         time.sleep(grace_seconds)
         for name in connections.databases:
             organization_ids = list_homes(connections.mover(name))

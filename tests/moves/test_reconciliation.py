@@ -1,7 +1,7 @@
-"""Databases that were restored from backups of different times: each organization gets one home, the newest copy."""
+"""After a restore from backups of different times, the newest copy becomes the home."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -49,7 +49,7 @@ def acme(deployment: Deployment) -> Iterator[Organization]:
 
 @pytest.fixture
 def globex(deployment: Deployment) -> Iterator[Organization]:
-    """Return an organization in the second database, to which no case happens."""
+    """Return an organization in the second database that no case changes."""
     provisioned = Organization.provision(deployment[MAIN])
     move(deployment, provisioned.id, MAIN, SECOND)
     yield provisioned
@@ -75,9 +75,9 @@ def reconcile(deployment: Deployment, restored: Restored, kept: Mapping[UUID, st
 def happen(
     deployment: Deployment, client: Client, acme: Organization, path: list[str], restored: Restored
 ) -> Organization:
-    """Move acme along *path*, with a backup of each database before and after the last move, and restore some.
+    """Move acme along *path*, and restore some databases.
 
-    Return acme as it was before the last move.
+    Each database has a backup before and after the last move. Return acme as it was before the last move.
     """
     for source, target in pairwise(path[:-1]):
         move(deployment, acme.id, source, target)
@@ -146,7 +146,7 @@ def test_organization_without_rows_is_named(
 def test_beginning_of_a_copy_is_deleted_if_its_source_is_lost(
     deployment: Deployment, client: Client, acme: Organization, globex: Organization
 ) -> None:
-    """The source was restored to a time before the organization was made. The copy has no row of it yet."""
+    """The source is older than the organization, whose row the copy does not have yet."""
     move(deployment, acme.id, MAIN, SECOND, until="copied")
     parts = {name: rows for name, rows in read(deployment[SECOND].superuser, acme.id).items() if name == "users"}
     replace(deployment[SECOND].superuser, acme.id, parts)
@@ -161,7 +161,7 @@ def test_beginning_of_a_copy_is_deleted_if_its_source_is_lost(
     assert list_leftovers(deployment) == []
 
 
-def test_older_backup_of_the_former_home_returns_a_lost_organization(
+def test_older_backup_restores_a_lost_organization(
     deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
 ) -> None:
     """The third database is the older backup of the first one."""
@@ -181,7 +181,7 @@ def test_older_backup_of_the_former_home_returns_a_lost_organization(
 def test_restored_dump_of_the_catalogue_is_reconciled(
     deployment: Deployment, acme: Organization, globex: Organization, tmp_path: Path
 ) -> None:
-    """The catalogue is restored beside the lost one, with pg_restore. The second database is as it was."""
+    """The catalogue is restored beside the lost one, with pg_restore, and the second one is not."""
     urls = dict(read_databases(deployment.file))
     administrator = make_conninfo(urls[MAIN].administrator, dbname="tenancy")
     dump_postgres(url_of(administrator), tmp_path / "dump")
@@ -215,9 +215,9 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
 ) -> None:
     happen(deployment, client, acme, [MAIN, SECOND], {MAIN: EARLY})
 
-    with pytest.raises(ConflictingHomesError, match=f'{acme.id} is at home in the databases "main" and "second"'):
+    with pytest.raises(ConflictingHomesError, match=f'{acme.id} has homes in the databases "main" and "second"'):
         find(client)
-    with pytest.raises(MoveError, match=f'^{acme.id} is at home in "main" and "second".*--keep {acme.id}=NAME'):
+    with pytest.raises(MoveError, match=f'^{acme.id} has homes in "main" and "second".*--keep {acme.id}=NAME'):
         reconcile(deployment, restored)
     before = homes_of(deployment, acme.id)
     reconcile(deployment, restored, {acme.id: MAIN})
@@ -231,9 +231,9 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
 @pytest.mark.parametrize(
     ("until", "restored", "message"),
     [
-        ("copied", {MAIN: EARLY}, "a move made after the backup of"),
-        ("copied", {MAIN: EARLY, SECOND: LATE}, "a move made after the backup of"),
-        ("committed", {SECOND: LATE}, "is at home in no database. Its copy in .*main.* may be incomplete"),
+        ("copied", {MAIN: EARLY}, 'to "second" may have been committed after the backup of "main"'),
+        ("copied", {MAIN: EARLY, SECOND: LATE}, 'to "second" may have been committed after the backup of "main"'),
+        ("committed", {SECOND: LATE}, "has no home. Its copy in .*main.* may be incomplete"),
     ],
 )
 def test_unfinished_move_is_refused_if_its_copy_may_be_the_home(
@@ -262,7 +262,7 @@ def test_unfinished_move_is_refused_if_its_copy_may_be_the_home(
         ("committed", {MAIN: LATE}, SECOND),
     ],
 )
-def test_unfinished_move_is_decided_by_what_is_sure(
+def test_unfinished_move_keeps_the_copy_that_is_complete(
     deployment: Deployment, client: Client, acme: Organization, until: str, restored: Restored, home: str
 ) -> None:
     move(deployment, acme.id, MAIN, SECOND, until=until)
@@ -271,6 +271,91 @@ def test_unfinished_move_is_decided_by_what_is_sure(
 
     assert list(homes_of(deployment, acme.id)) == [home]
     assert find(client).names[acme.id] == home
+    assert list_leftovers(deployment) == []
+
+
+def test_target_of_a_committed_move_is_newer_than_a_restored_home(
+    deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
+) -> None:
+    early = Backup.take(deployment, MAIN, acme.id)
+    move(deployment, acme.id, MAIN, SECOND)
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, SECOND, THIRD, until="committed")
+    early.restore(deployment)
+
+    reconcile(deployment, {MAIN: EARLY})
+
+    assert list(homes_of(deployment, acme.id)) == [THIRD]
+    assert directory_of(deployment, acme.id) == THIRD
+    require_model(deployment, acme, THIRD, signer)
+    assert find(client).names[globex.id] == SECOND
+    assert list_leftovers(deployment) == []
+
+
+@pytest.mark.parametrize(
+    ("until", "restored", "refused"),
+    [
+        ("copied", {MAIN: EARLY, SECOND: EARLY}, '"third"'),
+        ("committed", {MAIN: EARLY, THIRD: LATE}, '"second" and "third"'),
+        ("committed", {MAIN: EARLY, THIRD: EARLY}, '"second"'),
+        ("opened", {MAIN: EARLY, THIRD: EARLY}, '"second"'),
+    ],
+)
+def test_marked_copy_is_not_deleted_for_an_older_home(
+    deployment: Deployment,
+    client: Client,
+    acme: Organization,
+    globex: Organization,
+    until: str,
+    restored: Restored,
+    refused: str,
+) -> None:
+    """A former home was restored. A later copy has a mark, and the database that it names lacks the rows or is old."""
+    backups = [Backup.take(deployment, name, acme.id) for name, time in restored.items() if time == EARLY]
+    move(deployment, acme.id, MAIN, SECOND)
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, SECOND, THIRD, until=until)
+    for backup in backups:
+        backup.restore(deployment)
+    before = {each.name: read(each.superuser, acme.id) for each in deployment}
+
+    with pytest.raises(MoveError, match=f'^{acme.id} .* move to {refused} may .* after the backup of "main"\\.'):
+        reconcile(deployment, restored)
+
+    assert {each.name: read(each.superuser, acme.id) for each in deployment} == before
+    assert list(homes_of(deployment, globex.id)) == [SECOND]
+
+
+def test_copy_of_a_move_from_its_restored_home_and_back_is_kept(
+    deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
+) -> None:
+    """The move back was opened and its source not yet emptied. The backup of the target is older than both moves."""
+    first = Backup.take(deployment, MAIN, acme.id)
+    move(deployment, acme.id, MAIN, SECOND)
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, SECOND, MAIN, until="opened")
+    first.restore(deployment)
+
+    with pytest.raises(MoveError, match=f'^{acme.id} .* move to "second" may .* after the backup of "main"\\.'):
+        reconcile(deployment, {MAIN: EARLY})
+    reconcile(deployment, {MAIN: EARLY}, {acme.id: SECOND})
+
+    assert list(homes_of(deployment, acme.id)) == [SECOND]
+    require_model(deployment, acme, SECOND, signer)
+    assert find(client).names[globex.id] == SECOND
+
+
+def test_copy_of_a_move_before_the_backup_is_deleted(
+    deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
+) -> None:
+    acme.report(client.functions, 1)
+    move(deployment, acme.id, MAIN, SECOND, until="opened")
+
+    reconcile(deployment, {SECOND: datetime.now(UTC)})
+
+    assert list(homes_of(deployment, acme.id)) == [SECOND]
+    require_model(deployment, acme, SECOND, signer)
+    assert find(client).names[globex.id] == SECOND
     assert list_leftovers(deployment) == []
 
 
@@ -304,6 +389,55 @@ def test_death_after_each_change_is_repaired_by_the_next_run(
     assert list(homes_of(deployment, acme.id)) == [SECOND]
     assert find(client).names[acme.id] == find(client).names[globex.id] == SECOND
     assert list_leftovers(deployment) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "restored"), [([MAIN, SECOND, THIRD], {MAIN: EARLY}), ([MAIN, THIRD], {SECOND: EARLY})]
+)
+def test_file_without_a_database_of_a_copy_is_refused(
+    deployment: Deployment,
+    client: Client,
+    acme: Organization,
+    globex: Organization,
+    path: list[str],
+    restored: Restored,
+) -> None:
+    """A mark names the third database, or the directory does."""
+    happen(deployment, client, acme, path, restored)
+    before = {each.name: read(each.superuser, acme.id) for each in deployment}
+
+    with pytest.raises(MoveError, match=r'lacks "third".* add --given-up third'):
+        reconcile_without_third(deployment, restored)
+    unchanged = {each.name: read(each.superuser, acme.id) for each in deployment}
+    reconcile_without_third(deployment, restored, given_up=[THIRD])
+
+    assert unchanged == before
+    assert list(homes_of(deployment, acme.id)) == [THIRD]
+    assert list(homes_of(deployment, globex.id)) == [SECOND]
+
+
+def reconcile_without_third(deployment: Deployment, restored: Restored, given_up: Collection[str] = ()) -> None:
+    urls = {name: each for name, each in read_databases(deployment.file).items() if name != THIRD}
+    with Connections(urls, PASSWORD) as connections:
+        reconcile_homes(connections, restored, {}, print, given_up=given_up)
+
+
+def test_sequences_go_on_after_a_kept_copy(
+    deployment: Deployment, client: Client, acme: Organization, globex: Organization
+) -> None:
+    """The copy was not committed, so no cut-over has advanced the sequence of the outbox."""
+    deployment[MAIN].superuser.execute("SELECT setval('outbox_id_seq', 2000000)")
+    acme.write(deployment[MAIN].platform, with_key=False)
+    move(deployment, acme.id, MAIN, SECOND, until="copied")
+
+    reconcile(deployment, {MAIN: EARLY}, {acme.id: SECOND})
+    acme.write(deployment[SECOND].platform, with_key=False)
+
+    [(highest,)] = deployment[SECOND].superuser.execute(
+        "SELECT max(id) FROM outbox WHERE organization_id = %s", (acme.id,)
+    )
+    assert highest > 2_000_001
+    assert find(client).names[globex.id] == SECOND
 
 
 def test_unknown_names_are_refused(deployment: Deployment, acme: Organization) -> None:

@@ -51,7 +51,7 @@ def open_replica(databases: Databases) -> Iterator[Callable[[tuple[str, int]], R
 
 @pytest.fixture
 def near(replica: StreamingReplica, acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]) -> Replica:
-    """A client of the replica, which has acme."""
+    """Return a client of a replica that has replayed acme."""
     assert acme.organization.subdomain == "acme"
     replica.catch_up()
     return open_replica(replica.address)

@@ -144,11 +144,12 @@ def format_urls(urls: Mapping[str, DatabaseUrl]) -> str:
 
 
 def choose_next_urls(urls: Mapping[str, DatabaseUrl]) -> Mapping[str, DatabaseUrl]:
-    """Return the URLs of the next version, in which no user that is in use gets another password.
+    """Return the URLs of the next version.
 
-    All databases get the other user, with one new password: databases of one server share their users, and proxies
-    share the secret of a user. If a database was added with another user than that of the first one, it gets the user
-    and the password of the first one instead, and all others stay as they are.
+    No user that is in use gets another password. All databases get the other user, with one new password: databases of
+    one server share their users, and proxies share the secret of a user. If a database was added with a user that
+    differs from that of the first database, it gets the user and the password of the first one instead, and all others
+    stay as they are.
 
     Raises:
         RotationError: a user is neither of the two. Or it is unknown which password such a database would get: the user

@@ -227,9 +227,10 @@ class RoutedDatabases:
         is_snapshot: bool = False,
         statement_seconds: int | None = None,
     ) -> tuple[Database, Connection]:
-        """Enter a transaction in the home of the organization. A stale entry of the cache gets one retry.
+        """Enter a transaction in the home of the organization.
 
-        The only database may lead to one that the cached secret does not name yet.
+        A stale entry of the cache gets one retry. A process that knows one database may be led to another one that its
+        cached secret does not name yet.
         """
         for _ in range(2):
             name, move_id = self.name_home(organization_id), None

@@ -55,7 +55,8 @@ FIND_POSITION: Final = """
 FIND_FLUSHED_POSITION: Final = """
     SELECT CASE WHEN to_regproc('aurora_replica_status') IS NULL THEN pg_current_wal_flush_lsn() - '0/0'::pg_lsn END
 """
-OF_THE_PRIMARY: Final = ("hostaddr", "target_session_attrs")  # parts of a URL that would lead to the primary or fail
+# Not taken over from the secret's URL: they would select the primary, or fail.
+OF_THE_PRIMARY: Final = ("hostaddr", "target_session_attrs")
 CONFLICTS_WITH_RECOVERY: Final = frozenset({"40001", "40P01"})  # another try may succeed at once
 
 

@@ -23,7 +23,7 @@ from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.catalogue import (
     delete_entries,
     find_claim,
-    has_begun,
+    has_entering_begun,
     list_users,
     list_values,
     take_entry,
@@ -48,7 +48,7 @@ def claim_values(
     Raises:
         UnavailableError: a database is unreachable.
     """
-    if not has_catalogue(homes):
+    if not must_claim(homes):
         return None
     if (used := _find_used(homes, organization_id, entries)) is not None:
         return used
@@ -69,13 +69,15 @@ def claim_values(
     return used
 
 
-def has_catalogue(homes: Homes) -> bool:
-    """Return whether values have entries: there are several databases, or this process does not know them yet.
+def must_claim(homes: Homes) -> bool:
+    """Return whether new values must be claimed in the catalogue.
+
+    They must if there are several databases, also if this process still knows one only.
 
     Raises:
         UnavailableError: the catalogue is unreachable.
     """
-    return len(homes.every()) > 1 or homes.catalogue.look_up(has_begun)
+    return len(homes.every()) > 1 or homes.catalogue.look_up(has_entering_begun)
 
 
 def claim_key(homes: Homes, organization_id: UUID, key: ApiKey, *, now: datetime) -> None:
@@ -121,7 +123,7 @@ def release_values(homes: Homes, organization_id: UUID) -> None:
     Raises:
         UnavailableError: the catalogue is unreachable. The entries can be taken over later.
     """
-    if has_catalogue(homes):
+    if must_claim(homes):
         with homes.catalogue.transaction() as conn:
             delete_entries(conn, organization_id)
 

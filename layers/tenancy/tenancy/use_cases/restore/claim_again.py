@@ -1,4 +1,7 @@
-"""Enter the values of all organizations into the catalogue again, which may be older or newer than their homes."""
+"""Enter the values of all organizations into a restored catalogue again.
+
+The catalogue may be older or newer than the homes.
+"""
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
@@ -16,9 +19,10 @@ type Say = Callable[[str], None]
 
 
 def claim_again(platform_db: Homes, organization_ids: Collection[UUID], *, now: datetime, say: Say) -> list[str]:
-    """Claim the values of the organizations, and return a sentence for each value of another one.
+    """Claim the values of the organizations, and return a sentence for each conflict.
 
-    A restored catalogue may have a value for an organization that has given it up. A look-up would ask that one only.
+    A restored catalogue may still assign a value to an organization that no longer has it. Look-ups of the value would
+    then ask the wrong organization.
     A restored home may have a domain that its organization has given up, and that another one has proven since. With
     one database there are no entries, and its unique indexes rule that out.
 

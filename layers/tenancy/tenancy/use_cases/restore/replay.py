@@ -36,7 +36,7 @@ type Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayStores:
-    """The restored databases, *privacy* by name, and the services of AWS with data of organizations."""
+    """The restored databases, *privacy* by name, and the AWS services with organizations' data."""
 
     erasure: ErasureStores
     privacy: Mapping[str, PrivacyJobStores]

@@ -132,13 +132,16 @@ def delete_entries(conn: Connection, organization_id: UUID) -> None:
     conn.execute(DELETE_REQUESTS, (organization_id,))
 
 
-def has_begun(conn: Connection) -> bool:
-    """Return whether all values are being entered, or were."""
+def has_entering_begun(conn: Connection) -> bool:
+    """Return whether `scripts.move values` has begun to enter the values."""
     return conn.execute(FIND_OWNERS, (ENTERING.kind, [ENTERING.value])).fetchone() is not None
 
 
 def delete_markers(conn: Connection) -> None:
-    """Store that values may be without an entry. Look-ups of such a value ask each database again."""
+    """Delete the markers of `scripts.move values`.
+
+    Look-ups of a value without an entry then ask each database.
+    """
     conn.execute(DELETE_MARKERS, (PLATFORM_LOG,))
 
 
