@@ -164,7 +164,10 @@ def run(steps: Sequence[DocumentedStep], *, before_step: BeforeStep = lambda _: 
 
 @contextmanager
 def _shell(folder: str) -> Iterator[tuple[TextIO, TextIO]]:
-    """Yield the commands and the output of a shell in *folder*. It reads them beside its standard input."""
+    """Yield the commands and the output of a shell in *folder*.
+
+    The shell reads the commands beside its standard input.
+    """
     source, sink = os.pipe()
     with (
         subprocess.Popen(

@@ -1,4 +1,7 @@
-"""A TCP proxy before a server. It counts round trips, and a caller cuts it to make the server unreachable."""
+"""A TCP proxy before a server.
+
+It counts round trips. A caller cuts it to make the server unreachable.
+"""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -10,10 +13,10 @@ BUFFER_BYTES: Final = 65_536
 
 
 class TcpProxy:
-    """A loopback port that passes everything on to another port. It listens at *address*.
+    """A loopback port that passes everything on to another port.
 
-    A round trip begins with what a client sends after the server's last bytes. *round_trips* counts those of all
-    connections together, which the client uses one after another.
+    It listens at *address*. A round trip begins with what a client sends after the server's last bytes. *round_trips*
+    counts those of all connections together, which the client uses one after another.
     """
 
     def __init__(self, target_port: int) -> None:

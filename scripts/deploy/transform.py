@@ -21,7 +21,7 @@ def transform(
 ) -> dict[str, Any]:
     """Return *template* without SAM's types, as these *parameters* make it.
 
-    The logical id of the API's deployment is another one than that of `sam deploy`.
+    The logical id of the API's deployment differs from that of `sam deploy`.
     SAM reads the parameters of gradual deployments. CloudFormation itself decides all conditions later.
     """
     copied = deepcopy(dict(template))

@@ -90,7 +90,7 @@ def _parse_arguments() -> argparse.Namespace:
         action="append",
         required=True,
         metavar="NAME=TIME",
-        help="a restored database, and the time of its backup, such as 2026-11-29T10:00:00Z; again for each one",
+        help="a restored database and the time of its backup, such as 2026-11-29T10:00:00Z; repeat it for each one",
     )
     reconcile.add_argument(
         "--keep",
@@ -98,7 +98,7 @@ def _parse_arguments() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="ID=NAME",
-        help="an organization, and the database with the copy to keep; again for each one",
+        help="an organization and the database of the copy to keep; repeat it for each organization",
     )
     reconcile.add_argument(
         "--given-up", action="append", default=[], metavar="NAME", help="a database that is lost and has no backup"

@@ -22,7 +22,7 @@ from scripts.move.replication import await_catch_up, await_position, end_replica
 from scripts.move.steps import MoveStep
 from scripts.move.tables import Table, list_sequences, list_tables
 from scripts.move.unique_values import enter_values
-from tenancy.rules.homes import CATALOGUE, PLATFORM_FENCE, fence_key
+from tenancy.rules.homes import PLATFORM_FENCE, fence_key
 
 # While a run waits for the fence, later transactions wait behind it. So the wait ends soon, and before PostgreSQL looks
 # for a deadlock (after 1 s), which could end the other transaction.
@@ -31,6 +31,10 @@ LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '500ms'"
 LIMIT_FENCE: Final = "SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {limit}"
 LIMIT_TARGET: Final = "SET statement_timeout = {limit}"
 TOO_LONG: Final = "The fence was closed for more than {seconds} s. Raise --fence-seconds."
+NO_LOCK: Final = (
+    "A database lock was not free in time while the fence was closed. The move was not committed. Run the same command"
+    " again."
+)
 CLOSE_FENCE: Final = "SELECT pg_advisory_xact_lock(%s)"
 SHARE_FENCE: Final = "SELECT pg_advisory_xact_lock_shared(%s)"
 ATTEMPTS: Final = 60
@@ -45,9 +49,10 @@ ADVANCE: Final = sql.SQL("SELECT setval({name}, greatest(last_value, %s)) FROM {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A move of an organization. *source* and *target* are the names of its databases.
+    """A move of an organization.
 
-    *versions* are the migrations of the source when the move began.
+    *source* and *target* are the names of its databases. *versions* are the migrations of the source when the move
+    began.
     """
 
     organization_id: UUID
@@ -157,19 +162,22 @@ def _cut_over(
         _require_time(deadline, fence_seconds)
         say(MoveStep.SEQUENCES.line)
         advance_sequences(target, tables, move.organization_id)
-        enter_values(source, connections.mover(CATALOGUE), move.organization_id)
+        enter_values(connections, move.source, move.organization_id)
         _require_time(deadline, fence_seconds)
         try:
             _mark_moved(connections, move, say, deadline=deadline, fence_seconds=fence_seconds)
         except LockNotAvailable as error:  # without its replication the move cannot try again
-            raise MoveError("A lock was not free inside the fence. Run the same command again.") from error
+            raise MoveError(NO_LOCK) from error
     return closed_at
 
 
 def _mark_moved(
     connections: Connections, move: Move, say: Callable[[str], None], *, deadline: float, fence_seconds: int
 ) -> None:
-    """End the replication, and mark the organization in the source, in the transaction that holds the fence."""
+    """End the replication, and mark the organization in the source.
+
+    The mark is in the transaction that holds the fence.
+    """
     say(MoveStep.END_REPLICATION.line)
     end_replication(connections, [move.source, move.target], seconds=deadline - time.monotonic())
     _require_time(deadline, fence_seconds)

@@ -114,7 +114,7 @@ def list_unfinished(conn: Connection, move_ids: Iterable[UUID]) -> list[Mark]:
 
 
 def list_copies(conn: Connection) -> list[UUID]:
-    """Return the organizations of which the database has the row, also where it is not their home."""
+    """Return the organizations whose row the database has, also if it is not their home."""
     return [each for (each,) in conn.execute(LIST_ALL_ORGANIZATIONS).fetchall()]
 
 

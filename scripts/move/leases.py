@@ -1,7 +1,7 @@
 """Leases that the cut-over of a move waits for, before it closes the fence.
 
-A roll-up of the target keeps it closed after the commit. A release of the organization's held events has its lease in
-the source, and none in the target, where a second release could run at the same time.
+The target cannot open after the commit while its roll-up runs. A release of the organization's held events has its
+lease in the source only. So a second release could start in the target.
 """
 
 import time
@@ -31,20 +31,22 @@ def is_releasing(conn: Connection, organization_id: UUID) -> bool:
 
 
 def await_leases(source: Connection, target: Connection, organization_id: UUID, say: Callable[[str], None]) -> None:
-    """Wait until no roll-up of the target runs, and no release of the organization in the source.
+    """Wait for a roll-up of the target, and for a release of the organization in the source.
 
     Raises:
-        MoveError: one of them does not end.
+        MoveError: a roll-up or a release does not end in time.
     """
     await_end(lambda: is_rolling_up(target), "the roll-up of the target", say)
     await_end(lambda: is_releasing(source, organization_id), "a release of held events", say)
 
 
 def await_end(is_held: Callable[[], bool], work: str, say: Callable[[str], None]) -> None:
-    """Wait until *is_held* is false. *work* names what holds the lease.
+    """Wait until *is_held* is false.
+
+    *work* is the name of the holder of the lease, for messages.
 
     Raises:
-        MoveError: it stays true.
+        MoveError: *is_held* stays true.
     """
     deadline, is_told = time.monotonic() + PATIENCE_SECONDS, False
     while is_held():

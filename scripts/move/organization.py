@@ -114,7 +114,7 @@ def _copy(connections: Connections, move: Move, tables: Sequence[Table], say: Sa
     """Copy the rows, and apply changes until the target is close behind the source."""
     source, target = connections.mover(move.source), connections.mover(move.target)
     owner = connections.owner(move.source)
-    enter_values(source, connections.mover(CATALOGUE), move.organization_id)
+    enter_values(connections, move.source, move.organization_id)
     say(MoveStep.INCOMING.line)
     put_mark(
         target,

@@ -1,7 +1,8 @@
-"""Reconcile the homes of organizations after databases were restored from backups of different times.
+"""Reconcile the homes of organizations in databases that were restored from backups.
 
-A restored database may have organizations that have moved away since, or lack those that have moved there. Each
-organization gets one home, the newest copy, and all other copies are deleted. docs/disaster-recovery.md has the cases.
+The backups may have different times. A restored database may have organizations that have moved away since, or lack
+those that have moved there. Each organization gets one home, the newest copy, and all other copies are deleted.
+docs/disaster-recovery.md has the cases.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -26,15 +27,14 @@ from tenancy.rules.homes import CATALOGUE
 INCOMING: Final = "incoming"
 NOT_RESTORED: Final = datetime.max.replace(tzinfo=UTC)  # such a database is newer than each backup
 UNDECIDED: Final = (
-    "{organization_id} is at home in {names}, and --restored does not tell which of them is newest. Nothing was"
-    " changed. Add --keep {organization_id}=NAME with the one to keep."
+    "{organization_id} has homes in {names}, and the times of --restored do not show which copy is newest. Nothing was"
+    " changed. Add --keep {organization_id}=NAME with the database of the copy to keep."
 )
 INCOMPLETE: Final = (
-    "{organization_id} is at home in no database. Its copy in {names} may be incomplete or old. Nothing was changed."
-    " Add --keep {organization_id}=NAME with the copy to keep, or first add an older backup of its former home as a"
-    " further database."
+    "{organization_id} has no home. Its copy in {names} may be incomplete or old. Nothing was changed. Add --keep"
+    " {organization_id}=NAME with the database of the copy to keep, or first add an older backup of its former home as"
+    " a further database."
 )
-
 OVERTAKEN: Final = (
     "{organization_id} has copies in {sources} and {targets}. A move to {targets} may have been committed after the"
     " backup of {sources}. Then the copy in {targets} is newer. Nothing was changed. Add --keep {organization_id}=NAME"
@@ -62,7 +62,10 @@ class Found:
         return [name for name in self.copies if name not in self.marks]
 
     def committed(self, restored: Iterable[str]) -> list[str]:
-        """Return the target of a move that is committed and was not restored. It has all rows, and is not open yet."""
+        """Return the targets of committed moves that were not restored.
+
+        Such a target has all rows, and is not open yet.
+        """
         return [
             name
             for name, mark in self.marks.items()
@@ -82,10 +85,10 @@ def reconcile_homes(
     *,
     given_up: Collection[str] = (),
 ) -> None:
-    """Give each organization one home, delete all other copies, and correct the directory. Idempotent.
+    """Give each organization one home, delete all other copies, and correct the directory.
 
-    *restored* has the time of the backup of each database that was restored. *kept* has homes that the operator has
-    chosen. Databases *given_up* are lost without a backup. No function may write meanwhile.
+    Idempotent. *restored* has the time of the backup of each database that was restored. *kept* has homes that the
+    operator has chosen. Databases *given_up* are lost without a backup. No function may write meanwhile.
 
     Raises:
         MoveError: the home of an organization cannot be known, or the file of databases lacks one that may have a copy.
@@ -102,13 +105,13 @@ def reconcile_homes(
         chosen = [(each, _choose(each, restored, kept.get(each.organization_id))) for each in found]
         for each, home in chosen:
             if home is None:
-                _forget(connections, each, say)
+                _report_lost(connections, each, say)
             else:
                 _reconcile(connections, each, home, say)
         for name in connections.databases:
             for publication in list_publications(connections.mover(name)):
                 drop_publication(connections.owner(name), publication)
-    say("Each organization has one home at most. Replay the register now.")
+    say("The homes are reconciled. Replay the register now.")
 
 
 def _find_all(connections: Connections) -> list[Found]:
@@ -135,8 +138,9 @@ def _require_all(connections: Connections, found: Iterable[Found], given_up: Col
 def _choose(found: Found, restored: Mapping[str, datetime], kept: str | None) -> str | None:
     """Return the home of the organization, or None if no database has a row of it.
 
-    Each home was its home at the time of that database. A later one has all that an earlier one had. The target of a
-    committed move has all rows as well, although it is not open yet.
+    A database that has an organization without a mark was its home when the backup was made. A move copies all rows, so
+    the latest of these copies has all rows of the earlier ones. The target of a committed move has all rows as well,
+    although it is not open yet.
     """
     if kept is not None:
         if kept not in found.copies:
@@ -178,7 +182,10 @@ def _list_later(found: Found, times: Mapping[str, datetime], home: str) -> list[
 
 
 def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> None:
-    """Make *home* the only home. A next run chooses it as well, whatever this one has done."""
+    """Make *home* the only home.
+
+    If this run is interrupted, the next one chooses the same home.
+    """
     organization_id, others = found.organization_id, [name for name in connections.databases if name != home]
     incoming = _delete_incoming(connections, found, others)
     for name in others:
@@ -201,8 +208,8 @@ def _reconcile(connections: Connections, found: Found, home: str, say: Say) -> N
         say(f'{organization_id}: its home is "{home}". Its copy in {_quoted(emptied)} is deleted.')
 
 
-def _forget(connections: Connections, found: Found, say: Say) -> None:
-    """Name an organization that no database has. Of a copy that had just begun, the parts are deleted."""
+def _report_lost(connections: Connections, found: Found, say: Say) -> None:
+    """Report an organization that no database has, and delete rows of its unfinished copies."""
     names = _quoted(sorted({mark.other for mark in found.marks.values()}))
     for name in _delete_incoming(connections, found, list(connections.databases)):
         put_mark(connections.mover(name), _mark(found.organization_id, MOVED, found.marks[name].other))
@@ -212,7 +219,7 @@ def _forget(connections: Connections, found: Found, say: Say) -> None:
 def _delete_incoming(connections: Connections, found: Found, names: Sequence[str]) -> list[str]:
     """Delete the copies of moves in the databases *names*, and return those that had one.
 
-    Their marks come later: such a copy may have rows without the row of the organization.
+    The marks of these copies are changed later, because a copy may have rows before it has the row of the organization.
     """
     incoming = [name for name in names if name in found.marks and found.marks[name].state == INCOMING]
     for name in incoming:

@@ -180,7 +180,9 @@ def find_position(source: Connection) -> str:
 
 
 def await_position(source: Connection, name: str, position: str, *, seconds: float) -> bool:
-    """Wait until the target has applied and flushed *position*, and tell whether it did within *seconds*.
+    """Wait until the target has applied and flushed *position*, for at most *seconds*.
+
+    Return whether it has.
 
     Raises:
         MoveError: the slot is gone, or has lost WAL that the target needs.

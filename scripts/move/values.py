@@ -1,6 +1,7 @@
 """Enter the unique values of all organizations into the catalogue, once.
 
-Before, a look-up of a value without an entry asks each database, because the value may be older than the second one.
+Until then a look-up of a value without an entry asks each database, because the value may be older than the second
+database.
 """
 
 import time
@@ -19,10 +20,10 @@ from tenancy.stores.postgres.platform.catalogue import upsert_entries
 
 
 def enter_all(connections: Connections, say: Callable[[str], None], *, grace_seconds: float) -> None:
-    """Enter the values of all organizations, and let look-ups ask the catalogue alone. Idempotent.
+    """Enter the values of all organizations, and let look-ups ask the catalogue alone.
 
-    From the beginning on, each new value is entered by its request. For *grace_seconds* requests may be under way that
-    began before.
+    Idempotent. From the start of this call, each request enters its own new values. For *grace_seconds* requests may be
+    under way that began before.
 
     Raises:
         MoveError: the file of databases lacks one, another run is under way, or two organizations have the same value.
@@ -34,13 +35,12 @@ def enter_all(connections: Connections, say: Callable[[str], None], *, grace_sec
             require_database(connections, name)
         recover(connections, say)
         upsert_entries(catalogue, PLATFORM_LOG, [ENTERING], now=datetime.now(UTC))
-        say(f"Requests enter new values from now on. Waiting {grace_seconds:.0f} s for earlier requests.")
+        say(f"Requests now enter their new values. Waiting {grace_seconds:.0f} s for requests that began before.")
         time.sleep(grace_seconds)
         for name in connections.databases:
-            source = connections.mover(name)
-            organization_ids = list_homes(source)
+            organization_ids = list_homes(connections.mover(name))
             for organization_id in organization_ids:
-                enter_values(source, catalogue, organization_id)
+                enter_values(connections, name, organization_id)
             say(f'The values of {len(organization_ids)} organizations of "{name}" are entered.')
         markers = [Entry(kind, ENTERED) for kind in EntryKind]
         upsert_entries(catalogue, PLATFORM_LOG, markers, now=datetime.now(UTC))

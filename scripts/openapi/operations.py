@@ -22,6 +22,7 @@ from tenancy.gateway.forms import FORM_TYPE, Form, form_of
 from tenancy.gateway.http import READ_AFTER
 from tenancy.gateway.nearest_reads import is_nearest
 from tenancy.gateway.rights import Callers, callers_of
+from tenancy.rules.read_tokens import MAX_READ_TOKENS
 
 DONE: Final = "Done."
 MISSING: Final = "404"
@@ -32,11 +33,15 @@ ORGANIZATION: Final = {
     "required": False,
     "schema": {"type": "string", "format": "uuid", "description": "The credential's own organization."},
 }
+READ_AFTER_TEXT: Final = (
+    f"The `{READ_AFTER}` values of the writes that the answer must show, separated by commas."
+    f" At most {MAX_READ_TOKENS}."
+)
 READ_AFTER_PARAMETER: Final = {
     "name": READ_AFTER,
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "description": "Those of the writes that the read has to show, with commas."},
+    "schema": {"type": "string", "description": READ_AFTER_TEXT},
 }
 IF_NONE_MATCH: Final = {
     "name": "if-none-match",

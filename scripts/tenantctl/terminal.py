@@ -130,7 +130,9 @@ class Terminal:
                 time.sleep(min(left, TICK_SECONDS))
 
     def confirm(self, action: str, meaning: str, expected: str, *, is_confirmed: bool) -> None:
-        """Ask the person to type *expected*, unless *is_confirmed*. *meaning* says what it is, such as "its name".
+        """Ask the person to type *expected*, unless *is_confirmed*.
+
+        *meaning* is its description, such as "its name".
 
         Raises:
             CommandError: another text was typed, or there is no terminal.

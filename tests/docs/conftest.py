@@ -15,9 +15,9 @@ PAUSE_SECONDS = 2.0
 
 
 class Turns:
-    """The use of the stack by a document, with functions of the minute's schedule that run more often beside it.
+    """A document's turns on the stack.
 
-    So the document waits for seconds only.
+    Meanwhile the scheduled functions run every few seconds, so that the document waits less.
     """
 
     def __init__(self, stack: Stack) -> None:

@@ -40,6 +40,7 @@ def test_failures_have_a_title_and_a_way_on(run_console: RunConsole, acme: Organ
     run_console("failures", acme=acme, globex=globex)
 
 
+@pytest.mark.exhaustive
 def test_pages_of_other_origins_cannot_use_a_session(
     run_console: RunConsole, acme: Organization, globex: Organization
 ) -> None:

@@ -62,6 +62,7 @@ def claim(api: Api, names: NameServer, credential: str, path: str, domain: str) 
         names.put(record["name"], record["type"], record["value"])
 
 
+@pytest.mark.exhaustive
 def test_brands_are_seen_and_harmless(
     run_console: RunConsole, described: Described, acme: Organization, globex: Organization
 ) -> None:

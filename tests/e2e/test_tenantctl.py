@@ -81,7 +81,10 @@ def key_of(api: Api, organization: Organization, scopes: list[str]) -> Any:  # n
 
 @pytest.fixture(scope="module", autouse=True)
 def deletion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Organization, subprocess.Popen[str]]]:
-    """Yield an organization and the tenantctl that deletes it, and waits for its erasure beside the first tests."""
+    """Yield an organization and the tenantctl that deletes it.
+
+    It waits for the erasure while the first tests run.
+    """
     folder = tmp_path_factory.mktemp("deletion")
     (folder / ".local").symlink_to(STACK_FOLDER)
     tenantctl, subdomain = Tenantctl(folder), f"globex-{secrets.token_hex(4)}"

@@ -146,6 +146,7 @@ def test_every_route_has_a_largest_case() -> None:
     assert set(CASES) == set(ROUTES)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", sorted(ROUTES))
 def test_largest_answer_and_refusal_are_bounded(name: str, large: Largest, functions: Mapping[str, Function]) -> None:
     route = ROUTES[name]

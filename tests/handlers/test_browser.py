@@ -115,6 +115,7 @@ def test_200_visitors_a_minute_fit_into_the_limit_of_starter(
     assert WITHIN_ONE_MINUTE * (CALLS + 1) <= LIMIT
 
 
+@pytest.mark.exhaustive
 def test_closed_pages_lose_only_the_documented_calls(
     start: Start, ingest: Function, aws: AwsAccount, databases: Databases, acme: Provisioned, run_node: RunNode
 ) -> None:

@@ -122,7 +122,10 @@ def test_token_of_another_organization_costs_the_replica_only(
 def test_several_tokens_are_awaited_in_any_order(
     near: Function, replica: StreamingReplica, acme: Provisioned, logged: LogLines
 ) -> None:
-    """As of concurrent writes whose answers have overtaken each other. `fetch` joins headers by commas."""
+    """Answers of concurrent writes may arrive in any order.
+
+    `fetch` joins headers by commas.
+    """
     replica.catch_up()
     earlier = answer_of(near(request_of("report_predictions", acme))).headers["x-read-after"]
     replica.catch_up()

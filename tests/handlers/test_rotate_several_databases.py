@@ -172,8 +172,28 @@ def test_database_that_was_added_meanwhile_is_kept(rotation: Function, databases
 def test_owner_without_a_line_is_named(rotation: Function, put_secret: PutSecret, databases: Databases) -> None:
     put_secret("owner-database", databases.servers.postgres_url(postgres.OWNER, databases.name))
 
+    put_secret("functions-password-clone", "{}")
+
     with pytest.raises(UnknownDatabaseError, match="no line for the database 'second'"):
         run(rotation, begin("database"), STEPS)
+
+    assert text_of("functions-password-clone", "AWSCURRENT") == "{}"
+
+
+def test_database_with_another_user_gets_no_password_by_chance(rotation: Function, put_secret: PutSecret) -> None:
+    before = (
+        "main postgresql://tenancy_functions:p1@s1/t\n"
+        "second postgresql://tenancy_functions:p2@s2/a\n"
+        f"third postgresql://{CLONE}:p3@s2/b"
+    )
+    put_secret("database", before)
+    token = begin("database")
+
+    with pytest.raises(RotationError, match="these databases have the other user: third") as refused:
+        run(rotation, token, STEPS)
+
+    assert "p2" not in str(refused.value)
+    assert text_of("database", "AWSCURRENT") == before
 
 
 def lines(role: str, main: Databases, second: Databases) -> str:

@@ -1,4 +1,7 @@
-"""Backups of one organization in one database, and moves without replication, so that many cases take little time."""
+"""Backups of one organization in one database, and moves without replication.
+
+With them many cases take little time.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ type Rows = Mapping[str, tuple[str, list[object]]]  # the columns and the rows o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """The rows and the mark of an organization in the database *name*, and the directory if that has it."""
+    """The rows and the mark of an organization in a database, and its home in the directory."""
 
     name: str
     organization_id: UUID
@@ -42,7 +45,7 @@ class Backup:
         )
 
     def restore(self, deployment: Deployment, name: str | None = None) -> None:
-        """Put the backup into its database, or into another one, in place of the organization's present rows."""
+        """Replace the organization's rows by the backup, in its database or in another one."""
         conn = deployment[name or self.name].superuser
         replace(conn, self.organization_id, self.rows)
         conn.execute(REMOVE_MARK, (self.organization_id,))
@@ -64,7 +67,7 @@ def read(conn: Conn, organization_id: UUID) -> Rows:
 
 
 def replace(conn: Conn, organization_id: UUID, rows: Rows) -> None:
-    """Replace the rows of the organization. Triggers do not run."""
+    """Replace the rows of the organization without running triggers."""
     with conn.transaction():
         conn.execute("SET LOCAL session_replication_role = replica")
         delete_rows(conn, list_tables(conn), organization_id)

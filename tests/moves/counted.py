@@ -1,8 +1,8 @@
 """Events of organizations in ClickHouse, and roll-ups of the databases between the moves.
 
-The time of both is that of a month that has passed, and a step takes two days. A roll-up counts the days again that it
-has seen new rows of, and perhaps the day before. So the rows of a day are lost if neither the last roll-up of the
-former home nor the next one of the new home counts them.
+The time of both is that of a month that has passed, and a step takes two days. A roll-up counts each day with new rows
+again, and perhaps the day before. So the rows of a day are lost if neither the last roll-up of the former home nor the
+next one of the new home counts them.
 """
 
 import random
@@ -31,7 +31,7 @@ MAX_EVENTS = 20
 
 @dataclass(slots=True, kw_only=True)
 class CountedEvents:
-    """The events of *organizations* in the ClickHouse of *stores*, and the model of their number."""
+    """The events of *organizations* in the ClickHouse of *stores*, and a model of their number."""
 
     deployment: Deployment
     stores: Databases

@@ -78,6 +78,7 @@ def is_copy(deployment: Deployment, name: str, organization_id: UUID) -> bool:
         return has_copy(conn, organization_id)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("step", "copy"), [(MoveStep.CATCH_UP, SECOND), (MoveStep.DELETE, MAIN)])
 def test_erasure_sees_the_copy_of_a_killed_run(deployment: Deployment, step: MoveStep, copy: str) -> None:
     acme = Organization.provision(deployment[MAIN])

@@ -1,4 +1,4 @@
-"""A move waits for a roll-up of its target, and for releases of the organization's held events."""
+"""A move waits for a roll-up of its target, and for a release of its held events."""
 
 from uuid import uuid4
 

@@ -9,6 +9,7 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from scripts.move.access import movers_access
 from scripts.move.organization import move_bucket, move_organization
 from scripts.move.steps import MoveStep
 from scripts.move.tables import STAYING, Table, list_tables
@@ -234,7 +235,8 @@ def test_answer_of_an_organization_without_values_is_entered(deployment: Deploym
     for name, answer in ((MAIN, None), (SECOND, b"answer")):
         deployment[name].superuser.execute(INSERT_REQUEST, (organization_id.bytes * 2, organization_id, answer))
 
-    enter_values(deployment[SECOND].superuser, deployment[MAIN].superuser, organization_id)
+    with deployment.connections() as connections, movers_access(connections):
+        enter_values(connections, SECOND, organization_id)
 
     statement = "SELECT answer FROM provisioning_requests WHERE organization_id = %s"
     assert deployment[MAIN].superuser.execute(statement, (organization_id,)).fetchall() == [(b"answer",)]

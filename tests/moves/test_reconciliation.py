@@ -1,4 +1,4 @@
-"""Databases that were restored from backups of different times: each organization gets one home, the newest copy."""
+"""After a restore from backups of different times, the newest copy becomes the home."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -49,7 +49,7 @@ def acme(deployment: Deployment) -> Iterator[Organization]:
 
 @pytest.fixture
 def globex(deployment: Deployment) -> Iterator[Organization]:
-    """Return an organization in the second database, to which no case happens."""
+    """Return an organization in the second database that no case changes."""
     provisioned = Organization.provision(deployment[MAIN])
     move(deployment, provisioned.id, MAIN, SECOND)
     yield provisioned
@@ -75,9 +75,9 @@ def reconcile(deployment: Deployment, restored: Restored, kept: Mapping[UUID, st
 def happen(
     deployment: Deployment, client: Client, acme: Organization, path: list[str], restored: Restored
 ) -> Organization:
-    """Move acme along *path*, with a backup of each database before and after the last move, and restore some.
+    """Move acme along *path*, and restore some databases.
 
-    Return acme as it was before the last move.
+    Each database has a backup before and after the last move. Return acme as it was before the last move.
     """
     for source, target in pairwise(path[:-1]):
         move(deployment, acme.id, source, target)
@@ -146,7 +146,7 @@ def test_organization_without_rows_is_named(
 def test_beginning_of_a_copy_is_deleted_if_its_source_is_lost(
     deployment: Deployment, client: Client, acme: Organization, globex: Organization
 ) -> None:
-    """The source was restored to a time before the organization was made. The copy has no row of it yet."""
+    """The source is older than the organization, whose row the copy does not have yet."""
     move(deployment, acme.id, MAIN, SECOND, until="copied")
     parts = {name: rows for name, rows in read(deployment[SECOND].superuser, acme.id).items() if name == "users"}
     replace(deployment[SECOND].superuser, acme.id, parts)
@@ -161,7 +161,7 @@ def test_beginning_of_a_copy_is_deleted_if_its_source_is_lost(
     assert list_leftovers(deployment) == []
 
 
-def test_older_backup_of_the_former_home_returns_a_lost_organization(
+def test_older_backup_restores_a_lost_organization(
     deployment: Deployment, client: Client, signer: Signer, acme: Organization, globex: Organization
 ) -> None:
     """The third database is the older backup of the first one."""
@@ -181,7 +181,7 @@ def test_older_backup_of_the_former_home_returns_a_lost_organization(
 def test_restored_dump_of_the_catalogue_is_reconciled(
     deployment: Deployment, acme: Organization, globex: Organization, tmp_path: Path
 ) -> None:
-    """The catalogue is restored beside the lost one, with pg_restore. The second database is as it was."""
+    """The catalogue is restored beside the lost one, with pg_restore, and the second one is not."""
     urls = dict(read_databases(deployment.file))
     administrator = make_conninfo(urls[MAIN].administrator, dbname="tenancy")
     dump_postgres(url_of(administrator), tmp_path / "dump")
@@ -215,9 +215,9 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
 ) -> None:
     happen(deployment, client, acme, [MAIN, SECOND], {MAIN: EARLY})
 
-    with pytest.raises(ConflictingHomesError, match=f'{acme.id} is at home in the databases "main" and "second"'):
+    with pytest.raises(ConflictingHomesError, match=f'{acme.id} has homes in the databases "main" and "second"'):
         find(client)
-    with pytest.raises(MoveError, match=f'^{acme.id} is at home in "main" and "second".*--keep {acme.id}=NAME'):
+    with pytest.raises(MoveError, match=f'^{acme.id} has homes in "main" and "second".*--keep {acme.id}=NAME'):
         reconcile(deployment, restored)
     before = homes_of(deployment, acme.id)
     reconcile(deployment, restored, {acme.id: MAIN})
@@ -233,7 +233,7 @@ def test_two_homes_of_one_time_are_refused_until_one_is_kept(
     [
         ("copied", {MAIN: EARLY}, 'to "second" may have been committed after the backup of "main"'),
         ("copied", {MAIN: EARLY, SECOND: LATE}, 'to "second" may have been committed after the backup of "main"'),
-        ("committed", {SECOND: LATE}, "is at home in no database. Its copy in .*main.* may be incomplete"),
+        ("committed", {SECOND: LATE}, "has no home. Its copy in .*main.* may be incomplete"),
     ],
 )
 def test_unfinished_move_is_refused_if_its_copy_may_be_the_home(
@@ -262,7 +262,7 @@ def test_unfinished_move_is_refused_if_its_copy_may_be_the_home(
         ("committed", {MAIN: LATE}, SECOND),
     ],
 )
-def test_unfinished_move_is_decided_by_what_is_sure(
+def test_unfinished_move_keeps_the_copy_that_is_complete(
     deployment: Deployment, client: Client, acme: Organization, until: str, restored: Restored, home: str
 ) -> None:
     move(deployment, acme.id, MAIN, SECOND, until=until)

@@ -194,7 +194,10 @@ def test_move_without_its_replication_tries_no_second_time(deployment: Deploymen
 
         move_organization(connections, acme.id, SECOND, lock_the_marks, fence_seconds=FENCE_SECONDS)
 
-    assert str(refused.value) == "A lock was not free inside the fence. Run the same command again."
+    assert str(refused.value) == (
+        "A database lock was not free in time while the fence was closed. The move was not committed. Run the same"
+        " command again."
+    )
     assert lines.count(MoveStep.FENCE.line) == 1
 
 

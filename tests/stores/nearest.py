@@ -1,5 +1,6 @@
 """A client of the streaming replica, and reads and writes of acme."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from scripts.stack import postgres
-from tenancy.rules.replica_reads import WriteMark
+from tenancy.rules.replica_reads import ReplicaFault, WriteMark
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.replica import Replica, ReplicaError, find_position
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Databases
+from tests.given import PATIENCE_SECONDS, Databases
 from tests.streaming_replica import StreamingReplica
 
 RENAME = "UPDATE apps SET name = %s WHERE organization_id = %s"
@@ -50,7 +51,7 @@ def open_replica(databases: Databases) -> Iterator[Callable[[tuple[str, int]], R
 
 @pytest.fixture
 def near(replica: StreamingReplica, acme: Provisioned, open_replica: Callable[[tuple[str, int]], Replica]) -> Replica:
-    """A client of the replica, which has acme."""
+    """Return a client of a replica that has replayed acme."""
     assert acme.organization.subdomain == "acme"
     replica.catch_up()
     return open_replica(replica.address)
@@ -62,6 +63,18 @@ def reading(organization_id: UUID) -> Callable[[Homes], list[str]]:
             return [name for (name,) in conn.execute("SELECT name FROM apps").fetchall()]
 
     return read
+
+
+def read_when_replayed(near: Replica, read: Callable[[Homes], list[str]]) -> list[str]:
+    """Read as soon as the replica has replayed the log of the primary, which writes some of it by itself."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return near.read(read, NO_MARKS)
+        except ReplicaError as error:
+            if error.fault != ReplicaFault.LAG or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def rename_app(databases: Databases, acme: Provisioned, name: str) -> WriteMark:

@@ -63,7 +63,7 @@ def _chosen(value: Any, decisions: Decisions) -> Any:  # noqa: ANN401 - any valu
 
 
 def with_resources(template: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *template* with these of its *resources*, and all that they and the outputs refer to."""
+    """Return *template* with some *resources*, and all that they and the outputs refer to."""
     found: dict[str, Any] = {}
     texts = [json.dumps(template["Outputs"], default=str), json.dumps(resources, default=str)]
     named = set(resources)

@@ -258,7 +258,10 @@ def test_stack_stays_below_cloudformations_limit(gradual: bool) -> None:  # noqa
 
 
 def test_permissions_of_each_alias_fit_into_its_policy() -> None:
-    """Lambda's quota for the policy of a function or alias is 20 KB. SAM makes a statement for each route."""
+    """Lambda's quota for the policy of a function or alias is 20 KB.
+
+    SAM makes a statement for each route.
+    """
     sizes = Counter[str]()
     for name, permission in transformed_of("AWS::Lambda::Permission").items():
         alias = str(next(iter(permission["Properties"]["FunctionName"].values())))

@@ -78,7 +78,10 @@ STACK_CHOICES: Mapping[str, list[Mapping[str, str]]] = {
 
 
 def form_of(logical_id: str, resource: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return what is linted once. SAM makes the permissions of a function's routes alike, but for the path."""
+    """Return the form of a resource, which is linted once.
+
+    SAM makes the permissions of a function's routes alike, but for the path.
+    """
     if resource["Type"] != PERMISSION:
         return logical_id, resource
     return PERMISSION, {name: value for name, value in resource["Properties"].items() if name != "SourceArn"}
@@ -87,7 +90,7 @@ def form_of(logical_id: str, resource: dict[str, Any]) -> tuple[str, dict[str, A
 def linted_templates() -> Iterator[tuple[str, str]]:
     """Yield name and text of each template with each choice of parameters.
 
-    A resource that a choice leaves as another one made it is there once, or because a changed one refers to it.
+    Each form of a resource is linted once. A later template has it again only if a changed resource refers to it.
     """
     linted: list[tuple[str, dict[str, Any]]] = []
     for name, values in CHOICES.items():
@@ -117,6 +120,7 @@ def test_condition_of_a_nested_stack_is_checked_too(stack: str) -> None:
         assert {each.holds({"Condition": name}) for each in decisions} == {True, False}
 
 
+@pytest.mark.exhaustive
 def test_templates_pass_cfn_lint_with_each_choice(tmp_path: Path) -> None:
     (tmp_path / "stacks").symlink_to(ROOT / "stacks")
     files = []

@@ -26,7 +26,10 @@ def template_with_few_routes() -> dict[str, Any]:
 
 
 def without_deployment(template: dict[str, Any]) -> dict[str, Any]:
-    """Return *template* without the deployment of the API, whose logical id is new in each transform."""
+    """Return *template* without the API's deployment.
+
+    Its logical id is new in each transform.
+    """
     [deployment] = [
         name for name, each in template["Resources"].items() if each["Type"] == "AWS::ApiGateway::Deployment"
     ]
@@ -36,7 +39,7 @@ def without_deployment(template: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def test_transform_makes_what_sam_makes() -> None:
+def test_transform_equals_that_of_sam() -> None:
     template = template_with_few_routes()
     sam = Translator(None, Parser(), boto_session=boto3.Session(region_name=REGION))
 

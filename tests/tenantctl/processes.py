@@ -90,7 +90,7 @@ class Tenantctl:
         )
 
     def run_line(self, line: str, **variables: str) -> Done:
-        """Run a line of a shell that is one command of tenantctl, perhaps with a file to read or to write."""
+        """Run a shell's line with one command of tenantctl, perhaps with a file to read or write."""
         command, _, written = line.partition(" > ")
         command, _, read = command.partition(" < ")
         program, *arguments = shlex.split(command)

@@ -100,7 +100,10 @@ REFUSED = {
 
 @cache
 def every_character() -> list[str]:
-    """Return all characters. Each worker of a run imports this module, and one needs them."""
+    """Return all characters.
+
+    Each worker of a run imports this module, and one needs them.
+    """
     return [chr(number) for number in range(sys.maxunicode + 1)]
 
 
@@ -138,7 +141,10 @@ def test_every_letter_mark_and_space_is_accepted() -> None:
 
 
 def is_skipped(character: str) -> bool:
-    """Tell whether another character stands for *character*: one in 64 is tested in planes without an assigned one."""
+    """Tell whether *character* is not tested.
+
+    In planes without an assigned character one in 64 is tested.
+    """
     plane, place = divmod(ord(character), 0x10000)
     return (4 <= plane <= 13 or plane >= 15) and 0 < place < 0xFFFE and place % 64 != 0
 

@@ -154,6 +154,7 @@ def test_run_after_retention_handles_all(
     assert handled(run(databases, counters, NOW + 2 * HOUR)) == set()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(3))
 def test_results_are_those_of_a_full_run(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, globex: Provisioned, seed: int

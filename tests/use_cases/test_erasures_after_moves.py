@@ -257,6 +257,17 @@ def test_erasure_of_a_subject_goes_on_after_the_move(homes: TwoHomes, acme: Prov
     assert (done.waiting, done.postponed, done.erasures) == (0, 0, 1)
 
 
+def test_erasure_of_a_subject_waits_for_each_database(homes: TwoHomes, acme: Provisioned) -> None:
+    ask_erasure(homes.main, acme, "device", LATER)
+    down = homes.without("second")
+    jobs = replace(stores_of(homes.main), homes=down.platform)
+
+    done = run_privacy_jobs(jobs, has_time=time_for(5), clock=lambda: LATER)
+
+    assert (done.waiting, done.postponed, done.erasures) == (0, 1, 0)
+    down.close()
+
+
 @pytest.mark.parametrize(("state", "deleted"), [(None, 0), ("incoming", 0), ("moved", 2)])
 def test_platform_log_is_open_to_a_former_organization_only(
     homes: TwoHomes, acme: Provisioned, globex: Provisioned, state: str | None, deleted: int

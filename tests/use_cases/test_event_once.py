@@ -354,6 +354,7 @@ class Orders(RuleBasedStateMachine):
         check_filter(self.history)
 
 
+@pytest.mark.exhaustive
 def test_any_order_stores_and_bills_each_event_once(make_history: MakeHistory) -> None:
     run_state_machine_as_test(
         lambda: Orders(make_history()),  # type: ignore[arg-type]  # it is only called

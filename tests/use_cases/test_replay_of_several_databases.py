@@ -155,7 +155,10 @@ def test_keys_and_subjects_end_in_each_home(
 
 
 def return_old_catalogue(homes: TwoHomes, *organizations: Provisioned) -> None:
-    """Write into the first database what its old backup has: entries, and addresses in the log of the platform."""
+    """Write entries and addresses of an old backup into the first database.
+
+    The addresses are in the log of the platform.
+    """
     for each in organizations:
         organization, key_id = each.organization, each.secret_key_id
         homes.execute(homes.main, INSERT_ENTRY, organization.id, f"{organization.subdomain}-of-old")
@@ -165,10 +168,10 @@ def return_old_catalogue(homes: TwoHomes, *organizations: Provisioned) -> None:
         homes.execute(homes.main, NAME_IN_REFUSAL, str(organization.id), key_id)
 
 
-def test_restored_catalogue_forgets_an_organization_that_moved_and_was_erased(
+def test_replay_cleans_the_catalogue_of_an_erased_organization(
     homes: TwoHomes, stores: ReplayStores, register: Register, targets: OutboxTargets, acme: Provisioned, now: datetime
 ) -> None:
-    """Its home was not restored, and has forgotten its people."""
+    """Its home was not restored, and has erased its people."""
     globex = homes.provision(targets, "globex", "main")
     move = Move(homes, acme.organization.id)
     for step in (move.begin, move.copy, move.commit, move.open, move.finish):
@@ -190,7 +193,7 @@ def test_restored_catalogue_forgets_an_organization_that_moved_and_was_erased(
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ("begin copy open", 'is at home in the databases "main" and "second"'),
+        ("begin copy open", 'has homes in the databases "main" and "second"'),
         ("begin copy", 'to the database "second" is unfinished'),
         ("begin copy commit", 'to the database "second" is unfinished'),
         ("begin copy commit finish unmark", 'is in the database "second", and in "main" according to the directory'),
@@ -291,7 +294,7 @@ def test_value_of_an_old_catalogue_returns_to_its_organization(
 def test_value_of_two_organizations_is_a_fault_of_both(
     homes: TwoHomes, stores: ReplayStores, acme: Provisioned, globex: Provisioned, now: datetime
 ) -> None:
-    """The restored home of acme has a domain that acme has given up, and that globex has proven since."""
+    """Globex has proven a domain since the backup of acme, which then still had it."""
     homes.execute(homes.main, PROVE, acme.organization.id)
     homes.execute(homes.second, PROVE, globex.organization.id)
 

@@ -169,7 +169,7 @@ def test_shorter_override_shortens_retention_after_30_days(
 
 
 def test_caller_that_knows_a_shorter_retention_first_sees_no_gap(databases: Databases, globex: Provisioned) -> None:
-    """A replica has neither the shorter retention nor the longer one that it ends."""
+    """The context has the new, shorter retention, and the replica still has the old one."""
     store(databases, globex.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
 
     caller = tenant_of(globex, overrides={"data_retention_days": 10})

@@ -167,6 +167,7 @@ def unmerged(databases: Databases, acme: Provisioned) -> Iterator[EventTables]:
     databases.clickhouse.command("SYSTEM START MERGES events")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("has_same_times", [False, True])
 def test_pages_of_overlapping_parts_are_bounded(
     unmerged: EventTables, subtests: pytest.Subtests, *, has_same_times: bool

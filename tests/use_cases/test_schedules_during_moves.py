@@ -1,4 +1,4 @@
-"""An organization that moves while a schedule works for its database: each step goes on with the others.
+"""If an organization moves while a schedule runs, each step goes on with the others.
 
 A schedule lists organizations, and then works for each. The test stops between the two: a mark says that acme has
 moved, and statements that cross organizations still show it.
@@ -66,7 +66,10 @@ DUE_WORK = (
 
 
 class WatchedDatabase(Database):
-    """The database of *databases* as the platform's role. It notes the modules that begin transactions of *acme*."""
+    """The database of *databases* as the platform's role.
+
+    It notes the modules that begin transactions of *acme*.
+    """
 
     def __init__(self, databases: Databases, acme: UUID) -> None:
         super().__init__(databases.platform._url)
@@ -84,7 +87,7 @@ class WatchedDatabase(Database):
 
 
 def working_modules() -> set[str]:
-    """Return the modules whose functions get one database, and begin transactions of organizations in it."""
+    """Return the modules whose functions begin an organization's transactions in one database."""
     found = set()
     for file in FOLDER.rglob("*.py"):
         text = file.read_text()

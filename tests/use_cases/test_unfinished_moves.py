@@ -1,4 +1,4 @@
-"""A move that nobody has completed for a day makes the hourly run fail, and a shorter one does not."""
+"""A move that is unfinished after a day makes the hourly run fail."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

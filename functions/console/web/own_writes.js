@@ -2,15 +2,16 @@
 
 const HEADER = "X-Read-After";
 const NEEDED_MS = 11_000;
-const MOST = 20; // of one request
-const STORED = "own-writes"; // of the tab, so that a page that was loaded again shows its writes, too
+const MAX_TOKENS = 20; // the API reads at most 20 of one request
+const STORAGE_KEY = "own-writes"; // in sessionStorage, so a reloaded page still shows its writes
 
 let newest = load();
 
 /** @returns {{ token: string, endsAt: number }[]} */
 function load() {
   try {
-    return JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+    const stored = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "[]");
+    return Array.isArray(stored) ? stored : [];
   } catch {
     return []; // the browser keeps nothing
   }
@@ -27,9 +28,9 @@ function needed() {
 export function keepOwnWrite(headers) {
   const token = headers.get(HEADER);
   if (!token) return;
-  newest = [...needed(), { token, endsAt: Date.now() + NEEDED_MS }].slice(-MOST);
+  newest = [...needed(), { token, endsAt: Date.now() + NEEDED_MS }].slice(-MAX_TOKENS);
   try {
-    sessionStorage.setItem(STORED, JSON.stringify(newest));
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(newest));
   } catch {
     // the browser keeps nothing
   }

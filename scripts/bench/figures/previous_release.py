@@ -1,4 +1,4 @@
-"""Previous release: the processor time of whole requests of this code, beside those of the release before."""
+"""Previous release: the processor time of whole requests, in this code and in that release."""
 
 import json
 from collections.abc import Mapping

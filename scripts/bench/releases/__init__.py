@@ -1,1 +1,1 @@
-"""Two releases of the platform beside each other, each with its own code, schema and requests."""
+"""Two releases of the platform, each with its own code, schema and requests."""

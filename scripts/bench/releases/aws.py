@@ -1,6 +1,7 @@
-"""A stand-in for AWS that any release can use: secrets, SQS, the Parameter Store, API Gateway's keys, and S3.
+"""A stand-in for AWS that any release can use.
 
-It accepts every call and stores nothing. Other stand-ins speak the JSON protocol only.
+It has secrets, SQS, the Parameter Store, API Gateway's keys, and S3. It accepts every call and stores nothing. Other
+stand-ins speak the JSON protocol only.
 """
 
 import json
@@ -23,7 +24,7 @@ class ReleaseAws:
         self.url = ""
 
     def answer(self, method: str, path: str, target: str, body: bytes) -> dict[str, Any]:
-        """Return the answer to a call, which succeeds."""
+        """Return a successful answer to any call."""
         self.calls += 1
         match target:
             case "AmazonSQS.SendMessageBatch":
@@ -41,7 +42,7 @@ class ReleaseAws:
 
 @contextmanager
 def release_aws(secrets: Mapping[str, str]) -> Iterator[ReleaseAws]:
-    """Yield a stand-in with *secrets*, which serves in threads of this process while the block runs."""
+    """Yield a stand-in with *secrets* that serves in threads of this process."""
     aws = ReleaseAws(secrets)
 
     class Handler(_Handler):

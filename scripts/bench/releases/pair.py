@@ -41,7 +41,7 @@ class Pair:
         return alternate(name, effort, lambda: self._measure(requests), lambda: self._their_milliseconds, at_most(MOST))
 
     def describe(self) -> str:
-        """Describe what the servers did for a request."""
+        """Describe the work of the servers for one request."""
         ours, theirs = (work.describe() for work in self._work)
         return f"{ours}; before: {theirs}"
 
@@ -49,7 +49,7 @@ class Pair:
         """Return the median of our requests, and keep that of theirs."""
         for side in self._sides:
             side.forget()
-            self._route.request(side)  # Redis knows the organization again
+            self._route.request(side)  # not measured: fills Redis again
         before = [side.count_work() for side in self._sides]
         seconds: tuple[list[float], list[float]] = ([], [])
         for _ in range(requests):

@@ -13,11 +13,14 @@ from scripts.bench.functions import environment_of
 from scripts.bench.releases.release import UnpackedRelease
 
 WORKER: Final = Path(__file__).with_name("worker.py")
-PATIENCE_MILLISECONDS: Final = "5000"  # a pause of the machine is measured, not taken for Redis being away
+PATIENCE_MILLISECONDS: Final = "5000"  # so long that a pause of the machine does not look like a Redis failure
 
 
 class FunctionProcess:
-    """A running function. *import_seconds* is the processor time of its import."""
+    """A running function.
+
+    *import_seconds* is the processor time of its import.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         """Wait until *process* has imported its function."""
@@ -42,7 +45,7 @@ class FunctionProcess:
 
 @contextmanager
 def function_process(release: UnpackedRelease, function: str, aws_url: str) -> Iterator[FunctionProcess]:
-    """Yield *function* of *release* in a process of its own, with AWS at *aws_url*, until the block ends."""
+    """Yield *function* of *release* in a process of its own, with AWS at *aws_url*."""
     variables = environment_of(function, aws_url, release.template)
     paths = os.pathsep.join(map(str, release.paths))
     environment = os.environ | variables | {"REDIS_PATIENCE_MS": PATIENCE_MILLISECONDS, "PYTHONPATH": paths}

@@ -1,4 +1,4 @@
-"""A release of the platform: its files in a folder, of this code or of a commit of this repository."""
+"""A release of the platform: a folder with its files, of this code or of a commit."""
 
 import io
 import os
@@ -21,7 +21,10 @@ EXPORT: Final = ("export", "--quiet", "--frozen", "--no-default-groups", "--no-e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackedRelease:
-    """A release whose files are in *root*. *paths* have its packages, the first one its own."""
+    """A release whose files are in *root*.
+
+    *paths* have its packages, the first one its own.
+    """
 
     name: str
     root: Path
@@ -50,9 +53,10 @@ THIS_CODE: Final = UnpackedRelease(name="this code", root=ROOT, paths=(ROOT / "l
 
 
 def earlier_release() -> UnpackedRelease:
-    """Return the release of BENCH_COMMIT, by default that of scripts/previous-release, with the packages of its lock.
+    """Return the release of BENCH_COMMIT, by default that of scripts/previous-release.
 
-    Its folder stays beside the stack for the next run. This repository must have its commit.
+    It has the packages of its lock. Its folder stays beside the stack for the next run. This repository must have its
+    commit.
     """
     name, commit = _chosen()
     folder = StackSettings.from_env(os.environ, ROOT).directory / "releases" / commit

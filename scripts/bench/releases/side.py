@@ -1,4 +1,4 @@
-"""One release in use: its functions, databases with its schema, one organization, and requests to them."""
+"""One release in use: its functions, its databases, one organization, and requests to them."""
 
 import json
 import sys
@@ -55,13 +55,16 @@ class ReleaseInUse:
         self._authenticate("wk", organization["write_key"])
 
     def forget(self) -> None:
-        """Empty Redis, so that no rate limit is reached. The next request of each organization reads PostgreSQL."""
+        """Empty Redis, so that no rate limit is reached.
+
+        The next request of each organization reads PostgreSQL.
+        """
         self.redis.flushdb()
 
     def call(
         self, name: str, caller: str, *, body: str | None = None, path: Mapping[str, str] | None = None
     ) -> tuple[Any, float]:
-        """Return the answer to the sample request *name* by *caller*, and the seconds of processor time.
+        """Return the answer to the sample request *name* by *caller*, and its processor seconds.
 
         It has *body* and the parameters *path* in place of those of the sample. Its function accepts it.
         """
@@ -116,7 +119,7 @@ class ReleaseInUse:
 
 @contextmanager
 def side_of(release: UnpackedRelease, functions: Sequence[str], valkey_database: int) -> Iterator[ReleaseInUse]:
-    """Yield *release* in use, with its *functions* and those that it needs to provision an organization.
+    """Yield *release* in use, with *functions* and those that provision an organization.
 
     Its databases are dropped afterwards.
     """
@@ -148,7 +151,7 @@ def side_of(release: UnpackedRelease, functions: Sequence[str], valkey_database:
 
 
 def _insert_platform_key(owner: Database) -> str:
-    """Store the digest of a new platform key as the schema of the release has it, and return the key."""
+    """Store a new platform key as the schema of the release requires, and return the key."""
     key = generate_key(KeyType.PLATFORM)
     row = {"name": "Bench", "digest": key.digest, "prefix": key.prefix, "hint": key.hint}
     with owner.transaction() as conn:

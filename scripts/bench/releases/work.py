@@ -1,4 +1,4 @@
-"""What the servers do for a release: round trips by server, and PostgreSQL's processor time."""
+"""The work of servers for a release: round trips by server, and PostgreSQL's processor time."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -31,7 +31,10 @@ class ServerWork:
     seconds: float = 0.0
 
     def add(self, requests: int, before: ServerCounts, after: ServerCounts) -> None:
-        """Add *requests* that were made between two counts. A connection of one count only is not counted."""
+        """Add *requests* that were made between two counts.
+
+        A connection of one count only is not counted.
+        """
         self.requests += requests
         self.round_trips.update(after.round_trips)
         self.round_trips.subtract(before.round_trips)
@@ -44,7 +47,7 @@ class ServerWork:
 
 
 def backend_seconds(owner: Database) -> Mapping[int, float]:
-    """Return the processor seconds of the functions' connections to the database of *owner*, by process."""
+    """Return the processor seconds of functions' connections to *owner*'s database, by process."""
     with owner.transaction() as conn:
         return {pid: _processor_seconds(pid) for (pid,) in conn.execute(FIND_BACKENDS).fetchall()}
 

@@ -1,7 +1,8 @@
-"""A function of any release in a process of its own, which imports nothing of ours but that release.
+"""A function of any release in a process of its own.
 
-Its arguments are the function's app.py. A request is a line of JSON on its input. The answer is a line on its output,
-with the processor time of the handler in seconds, over all threads. The first line has that of the import.
+It imports no module of this repository but those of the release. Its argument is the path of the function's app.py. A
+request is a line of JSON on its input. The answer is a line on its output, with the processor time of the handler in
+seconds, over all threads. The first line has that of the import.
 """
 
 import json

@@ -1,7 +1,7 @@
 """On public routes, hosts of organizations that are suspended, deleted or erased are answered like unknown hosts.
 
 Each public route of the template is called, so a new route is covered at once. An answer is compared with its headers
-and with the round trips to PostgreSQL. One organization ends in each way after the other.
+and with the round trips to PostgreSQL. Each ending is applied to the same organization, one after the other.
 """
 
 from collections.abc import Iterator

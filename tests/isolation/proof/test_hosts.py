@@ -145,6 +145,7 @@ RULES: dict[str, Find] = {
 }
 
 
+@pytest.mark.exhaustive
 def test_hosts_slashes_and_base_paths_never_matter(
     gateway: LocalGateway, data: ProofData, subtests: pytest.Subtests
 ) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a stack without a replica loads neither
 
 NEAREST: Final = "nearest"
 READ_FROM: Final = "read_from"  # of the log line of a request
-# An alarm watches the first metric. It has no dimension of the fault, so that it watches all faults together.
+# An alarm watches the first metric. The fault is no dimension of the metric, so that one alarm covers all faults.
 METRICS: Final = MappingProxyType(
     {
         ReplicaFault.UNREACHABLE: REPLICA_FALLBACKS,
@@ -84,13 +84,16 @@ class NearestReads:
         return done.found
 
     def add_token(self, request: Request, caller: Caller, response: Response) -> None:
-        """Add the token of a write to its answer. It never raises, because the write is done."""
+        """Add the token of a write to its answer.
+
+        It never raises, because the write is done.
+        """
         organization_id = find_organization(request, caller)
         if self._tokens is None or organization_id is None or not has_written(request, response):
             return
         try:
             request.answer_headers[READ_AFTER] = self._tokens.mark_write(organization_id, now=datetime.now(UTC))
-        except Exception as error:  # noqa: BLE001 - a lost right, or a secret that was just changed
+        except Exception as error:  # noqa: BLE001 - for example a missing right, or a malformed secret
             log_fault(error, request.request_id)
             add_time_token(request, caller, response)
 

@@ -14,6 +14,10 @@ SUFFIX: Final = "_clone"  # the name that Secrets Manager's own rotation gives t
 ROLE_PREFIX: Final = "tenancy_"
 PASSWORD_BYTES: Final = 32
 ARN_SUFFIX_LENGTH: Final = len("-AbCdEf")
+SEVERAL_PASSWORDS: Final = (
+    "The user {user} has different passwords in the lines of the secret, and these databases have the other user:"
+    " {added}. Give each of them the user {user}, with the password that it has on their server. Then rotate again."
+)
 
 
 class RotatedSecret(StrEnum):
@@ -140,19 +144,24 @@ def format_urls(urls: Mapping[str, DatabaseUrl]) -> str:
 
 
 def choose_next_urls(urls: Mapping[str, DatabaseUrl]) -> Mapping[str, DatabaseUrl]:
-    """Return the URLs of the next version, in which no user that is in use gets another password.
+    """Return the URLs of the next version.
 
-    All databases get the other user, with one new password: databases of one server share their users, and proxies
-    share the secret of a user. If a database was added with another user than that of the first one, it gets the user
-    and the password of the first one instead, and all others stay as they are.
+    No user that is in use gets another password. All databases get the other user, with one new password: databases of
+    one server share their users, and proxies share the secret of a user. If a database was added with a user that
+    differs from that of the first database, it gets the user and the password of the first one instead, and all others
+    stay as they are.
 
     Raises:
-        RotationError: a user is neither of the two.
+        RotationError: a user is neither of the two. Or it is unknown which password such a database would get: the user
+            of the first one has several.
     """
     first, others = urls[CATALOGUE], {url.other_user for url in urls.values()}
     if len(others) == 1:
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         return {name: url.with_log_in(first.other_user, password) for name, url in urls.items()}
+    if len({url.password for url in urls.values() if url.user == first.user}) > 1:
+        added = ", ".join(name for name, url in urls.items() if url.user != first.user)
+        raise RotationError(SEVERAL_PASSWORDS.format(user=first.user, added=added))
     return {
         name: url if url.user == first.user else url.with_log_in(first.user, first.password)
         for name, url in urls.items()

@@ -124,8 +124,8 @@ def change_overrides(overrides: Overrides, changes: Mapping[str, OverrideValue |
 def retention_days_of(tier: Tier, retention_days: int | None) -> int:
     """Return the days for which an organization keeps events, or kept them before a change.
 
-    *retention_days* is None without an override, and in a row of a change by the release before, which knew none. Then
-    the days of *tier* apply.
+    *retention_days* is None if there is no override. It is also None in a `tier_changes` row of the previous release,
+    which did not store it. Then the days of *tier* apply.
     """
     return QUOTAS[tier].data_retention_days if retention_days is None else retention_days
 

@@ -49,10 +49,10 @@ class Entry(NamedTuple):
     value: str
 
 
-# Entries of PLATFORM_LOG, which no organization can have. From the first one on, each new value is claimed, also with
-# one database. With the other ones all values have an entry, so a value without one is unknown.
+# Markers in `catalogue_entries`, with the id PLATFORM_LOG. If ENTERING exists, each new value is claimed. If ENTERED
+# exists for a kind, all values of that kind have an entry. Then a value without an entry does not exist.
 ENTERING: Final = Entry(EntryKind.KEY, "+")
-ENTERED: Final = "*"  # of each kind
+ENTERED: Final = "*"  # one per kind
 
 
 def parse_databases(text: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Read tokens: the text of `X-Read-After` that an answer to a write has, and that later reads send back.
+"""Read tokens: the `X-Read-After` of the answer to a write, which later reads send back.
 
 A token is `t` and the time of the write, or `p` and, encrypted, the time and a position in PostgreSQL's log. Positions
 show how much all organizations write, so no client may read one. The time is the caller's own. A token that cannot be

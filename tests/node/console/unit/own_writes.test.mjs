@@ -56,6 +56,14 @@ test("a page that was loaded again shows the writes before", async () => {
   assert.deepEqual(afterOwnWrite(), { "X-Read-After": "p-token" });
 });
 
+test("a stored value of another form is ignored", async () => {
+  stored.set("own-writes", '{"token": "p-token"}');
+
+  const { afterOwnWrite } = await import("../../../../functions/console/web/own_writes.js?another-form");
+
+  assert.deepEqual(afterOwnWrite(), {});
+});
+
 test("a read has the newest 20 tokens at most", async () => {
   const sent = serve(...Array.from({ length: 25 }, (_, index) => `t${index}`));
 

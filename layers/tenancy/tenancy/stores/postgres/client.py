@@ -239,7 +239,7 @@ class Database:
         except psycopg.Error as error:
             self.close()
             if isinstance(error, QueryCanceled) or not isinstance(error, psycopg.OperationalError):
-                raise  # a closed fence: the request has waited for as long as a statement may take
+                raise  # no retry: the wait for a closed fence has used up the statement time-out
             return self._connected().execute(begin)
 
     def _roll_back(self, conn: Connection) -> None:

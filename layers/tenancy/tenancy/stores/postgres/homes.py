@@ -61,7 +61,8 @@ class Homes(Protocol):
     ) -> Sequence[Found]:
         """Return the results of *read* in the databases of the organizations *ids* and those that have *values*.
 
-        *read* executes one statement that looks for these organizations and values, and changes nothing.
+        *read* executes one statement that looks for these organizations and values, and changes nothing. Its result is
+        false if it finds none.
         """
         ...
 
@@ -169,7 +170,8 @@ class RoutedDatabases:
         """Return the result of *read* for each of the organizations, in its own transaction.
 
         A value that is not in the catalogue is unknown, or older than the second database. Each database is asked,
-        until all values are entered (`ENTERED`).
+        until all values are entered (`ENTERED`). So is it if a home lacks its value: the entry may be of a claim whose
+        process died.
 
         Raises:
             UnavailableError: the catalogue or a home is unreachable.
@@ -182,7 +184,7 @@ class RoutedDatabases:
         for organization_id in dict.fromkeys([*ids, *owners]):
             with self.tenant_transaction(organization_id) as conn:
                 found.append(read(conn))
-        if not are_entered and len(owners) < len(wanted):
+        if not are_entered and (len(owners) < len(wanted) or not all(found)):
             found += [database.look_up(read) for database in self.every()]
         return found
 
@@ -225,9 +227,10 @@ class RoutedDatabases:
         is_snapshot: bool = False,
         statement_seconds: int | None = None,
     ) -> tuple[Database, Connection]:
-        """Enter a transaction in the home of the organization. A stale entry of the cache gets one retry.
+        """Enter a transaction in the home of the organization.
 
-        The only database may lead to one that the cached secret does not name yet.
+        A stale entry of the cache gets one retry. A process that knows one database may be led to another one that its
+        cached secret does not name yet.
         """
         for _ in range(2):
             name, move_id = self.name_home(organization_id), None

@@ -55,7 +55,8 @@ FIND_POSITION: Final = """
 FIND_FLUSHED_POSITION: Final = """
     SELECT CASE WHEN to_regproc('aurora_replica_status') IS NULL THEN pg_current_wal_flush_lsn() - '0/0'::pg_lsn END
 """
-OF_THE_PRIMARY: Final = ("hostaddr", "target_session_attrs")  # parts of a URL that would lead to the primary or fail
+# Not taken over from the secret's URL: they would select the primary, or fail.
+OF_THE_PRIMARY: Final = ("hostaddr", "target_session_attrs")
 CONFLICTS_WITH_RECOVERY: Final = frozenset({"40001", "40P01"})  # another try may succeed at once
 
 
@@ -137,8 +138,10 @@ class Replica:
                 raise ReplicaError(ReplicaFault.CANCELLED) from error
             is_slow = isinstance(cause, psycopg.errors.QueryCanceled)
             raise self._failed(ReplicaFault.CANCELLED if is_slow else ReplicaFault.UNREACHABLE) from error
+        except psycopg.DataError as error:  # of a value of this caller, or of a new type: others can be answered
+            raise ReplicaError(ReplicaFault.AWAITED) from error
         except (UnboundRoleError, psycopg.Error) as error:
-            # A replica that has not replayed a migration lacks a table, a column, a right or a value of it.
+            # A replica that has not replayed a migration lacks a table, a column or a right of it.
             raise self._failed(ReplicaFault.UNREACHABLE) from error
         finally:
             self._limit.end()

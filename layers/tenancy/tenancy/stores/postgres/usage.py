@@ -23,7 +23,8 @@ LIST_DAILY_PREDICTIONS: Final = """
     WHERE organization_id = %s AND metric = 'ml_predictions' AND metric_date >= %s
     GROUP BY metric_date ORDER BY metric_date
 """
-# One statement, so that a change is in both parts or in none. A caller may know it before a replica does.
+# One statement, so that a change is in both parts or in none. A request's context may have a change that the replica
+# has not replayed.
 LIST_RETENTIONS_SINCE: Final = """
     SELECT tier, (overrides ->> 'data_retention_days')::int FROM organizations WHERE id = %(organization_id)s
     UNION ALL
@@ -45,7 +46,7 @@ def list_daily_predictions(conn: Connection, organization_id: UUID, *, since: da
 
 
 def list_retentions_since(conn: Connection, organization_id: UUID, since: datetime) -> list[int]:
-    """Return the retention of the organization, in days, and the former ones that ended after *since*."""
+    """Return the retention of the organization in days, and those that ended after *since*."""
     rows = conn.execute(LIST_RETENTIONS_SINCE, {"organization_id": organization_id, "since": since})
     return [retention_days_of(Tier(tier), days) for tier, days in rows]
 

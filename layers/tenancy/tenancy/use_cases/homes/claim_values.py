@@ -3,7 +3,9 @@
 A crash after the claim leaves an entry without a row in a home. No schedule removes it. The next claim of the value
 asks the home of the entry's organization, and takes over an entry that is older than any running function.
 
-A value that is older than the second database has no entry. So a claim asks each database, too.
+A value that is older than the second database has no entry. So a claim asks each database, too: before it enters the
+value, so that a refusal leaves no entry, and after it, because a process that knows one database may store the value
+meanwhile.
 
 With one database nothing is claimed, because its look-up tables refuse a second owner. But once values are entered for
 several databases (`ENTERING`), each new one is claimed, also by a process that still knows one database.
@@ -21,11 +23,12 @@ from tenancy.stores.postgres.homes import Homes
 from tenancy.stores.postgres.platform.catalogue import (
     delete_entries,
     find_claim,
-    has_begun,
+    has_entering_begun,
     list_users,
     list_values,
     take_entry,
     upsert_entries,
+    withdraw_entries,
 )
 
 
@@ -39,28 +42,42 @@ def claim_values(
 ) -> Entry | None:
     """Claim *entries* for the organization, and return one that another organization has, or None.
 
-    A claim that is younger than *claim_time* is not taken over: its row may be about to be stored.
+    If another organization has one, no entry of this call is left. A claim that is younger than *claim_time* is not
+    taken over: its row may be about to be stored.
 
     Raises:
         UnavailableError: a database is unreachable.
     """
-    if not has_catalogue(homes):
+    if not must_claim(homes):
         return None
+    if (used := _find_used(homes, organization_id, entries)) is not None:
+        return used
     with homes.catalogue.transaction() as conn:
         claimed = upsert_entries(conn, organization_id, entries, now=now)
+    added = {entry for entry, is_new in claimed.items() if is_new}
+    used = None
     for entry in entries:
-        if entry not in claimed and not _take_over(homes, organization_id, entry, now, claim_time):
-            return entry
-    return _find_used(homes, organization_id, entries)
+        if entry not in claimed:
+            if not _take_over(homes, organization_id, entry, now, claim_time):
+                used = entry
+                break
+            added.add(entry)
+    used = used or _find_used(homes, organization_id, entries)
+    if used is not None and added:
+        with homes.catalogue.transaction() as conn:
+            withdraw_entries(conn, organization_id, added, claimed_at=now)
+    return used
 
 
-def has_catalogue(homes: Homes) -> bool:
-    """Return whether values have entries: there are several databases, or this process does not know them yet.
+def must_claim(homes: Homes) -> bool:
+    """Return whether new values must be claimed in the catalogue.
+
+    They must if there are several databases, also if this process still knows one only.
 
     Raises:
         UnavailableError: the catalogue is unreachable.
     """
-    return len(homes.every()) > 1 or homes.catalogue.look_up(has_begun)
+    return len(homes.every()) > 1 or homes.catalogue.look_up(has_entering_begun)
 
 
 def claim_key(homes: Homes, organization_id: UUID, key: ApiKey, *, now: datetime) -> None:
@@ -106,7 +123,7 @@ def release_values(homes: Homes, organization_id: UUID) -> None:
     Raises:
         UnavailableError: the catalogue is unreachable. The entries can be taken over later.
     """
-    if has_catalogue(homes):
+    if must_claim(homes):
         with homes.catalogue.transaction() as conn:
             delete_entries(conn, organization_id)
 
@@ -125,10 +142,14 @@ def _take_over(homes: Homes, organization_id: UUID, entry: Entry, now: datetime,
 
 
 def _find_used(homes: Homes, organization_id: UUID, entries: Sequence[Entry]) -> Entry | None:
-    """Return one of *entries* that another organization has in any database, or None."""
-    for database in homes.every():
+    """Return one of *entries* that another organization has in any database, or None.
+
+    No database shows the keys of other organizations. No two have the same one, because keys are random.
+    """
+    wanted = [entry for entry in entries if entry.kind is not EntryKind.KEY]
+    for database in homes.every() if wanted else ():
         with database.transaction() as conn:
-            for entry in entries:
+            for entry in wanted:
                 if set(list_users(conn, entry)) - {organization_id}:
                     return entry
     return None

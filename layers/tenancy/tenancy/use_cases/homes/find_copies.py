@@ -7,12 +7,12 @@ from tenancy.stores.postgres.platform.organization_rows import has_copy
 
 
 def find_copies(homes: Homes, organization_id: UUID) -> list[str]:
-    """Return the names of databases with a copy of the organization, which an unfinished move left or makes.
+    """Return the names of databases with a copy of the organization by an unfinished move.
 
     Call it after the rows of the home were counted. No move that begins later can copy more than the home has.
 
     Raises:
-        UnavailableError: a database is unreachable, so it is unknown.
+        UnavailableError: a database is unreachable, so copies there are unknown.
     """
     if len(homes.every()) == 1:
         return []

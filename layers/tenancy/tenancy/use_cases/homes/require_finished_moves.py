@@ -1,4 +1,4 @@
-"""Report moves of organizations between databases that nobody has completed."""
+"""Report moves of organizations between databases that are unfinished after a day."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ class UnfinishedMovesError(Exception):
 
 
 def require_finished_moves(platform_db: Database, *, now: datetime) -> None:
-    """Check that no move to or from the database is older than the longest run of `scripts/move`.
+    """Check that no move of the database is older than the longest run of `scripts/move`.
 
     Until a move ends, erasures of its organization wait, and its replication slot may keep WAL.
 
     Raises:
-        UnfinishedMovesError: one is.
+        UnfinishedMovesError: at least one move is older.
         UnavailableError: the database is unreachable.
     """
     with platform_db.transaction() as conn:

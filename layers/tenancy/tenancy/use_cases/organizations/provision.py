@@ -32,7 +32,7 @@ from tenancy.stores.postgres.platform.outbox import (
 )
 from tenancy.stores.postgres.platform.quarantine import is_quarantined
 from tenancy.stores.postgres.users import insert_user
-from tenancy.use_cases.homes.claim_values import claim_values, has_catalogue, release_values
+from tenancy.use_cases.homes.claim_values import claim_values, must_claim, release_values
 from tenancy.use_cases.organizations.claim_seat import claim_seat
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entries_now, run_entry
 
@@ -126,7 +126,7 @@ def claimed(platform_db: Homes, provisioned: Provisioned, *, now: datetime) -> I
         UnavailableError: a database is unreachable.
     """
     try:
-        if has_catalogue(platform_db):
+        if must_claim(platform_db):
             _claim(platform_db, provisioned, now)
         yield
     except SubdomainTakenError:

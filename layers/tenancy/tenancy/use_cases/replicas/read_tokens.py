@@ -43,9 +43,10 @@ class ReadTokens:
         return format_time_token(now)
 
     def find_marks(self, values: Iterable[str], organization_id: UUID) -> list[WriteMark | None]:
-        """Return the write of each token in the *values* of a header, None for one that cannot be read.
+        """Return the write of each token in the *values* of a header.
 
-        A value has one token, or several with commas. More than `MAX_READ_TOKENS` count as an unreadable one.
+        It is None for a token that cannot be read. A value has one token, or several separated by commas. More than
+        `MAX_READ_TOKENS` count as an unreadable one.
         """
         tokens = [token.strip() for value in values for token in value.split(",")]
         if not tokens:

@@ -58,8 +58,8 @@ def erase_again(
     deletion. If the backup is older than the first certificate, another one is signed, and the last contact gets
     another mail. The sweep starts the second count two days later.
 
-    With several databases, a former home may have returned with addresses in its log of the platform, after the home
-    has forgotten the people.
+    With several databases, the restored platform log of a former home may have IP addresses of people whom the present
+    home has erased already. They are deleted, too.
 
     Raises:
         UnavailableError, ClickHouseError, RedisUnreachableError: a store is unreachable. A further call continues.

@@ -1,4 +1,4 @@
-"""Find the home of each organization in databases that were restored from backups of different times."""
+"""Find the home of each organization in databases that were restored from backups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NEXT_STEP: Final = (
 
 
 class ConflictingHomesError(DeploymentError):
-    """The databases disagree on the home of an organization. Nothing was replayed."""
+    """The databases disagree on the home of an organization, and nothing was replayed."""
 
     def __init__(self, problem: str) -> None:
         """State the problem and the next step."""
@@ -28,7 +28,11 @@ class ConflictingHomesError(DeploymentError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundHomes:
-    """The name of the home of each organization, and those that no database has, by the database they moved to."""
+    """The homes of organizations, and the lost organizations.
+
+    *names* maps each organization to its home. *lost* maps organizations without rows to the database that should have
+    them.
+    """
 
     names: Mapping[UUID, str]
     lost: Mapping[UUID, str]
@@ -57,7 +61,7 @@ def find_homes(platform_db: Homes) -> FoundHomes:
             marks += [(name, mark) for mark in list_marks(conn)]
         for organization_id in organization_ids:
             if (other := names.setdefault(organization_id, name)) != name:
-                raise ConflictingHomesError(f'{organization_id} is at home in the databases "{other}" and "{name}".')
+                raise ConflictingHomesError(f'{organization_id} has homes in the databases "{other}" and "{name}".')
     if len(platform_db.every()) == 1:
         return FoundHomes(names=names, lost={})
     with platform_db.catalogue.transaction() as conn:

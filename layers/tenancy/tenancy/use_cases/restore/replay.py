@@ -36,7 +36,7 @@ type Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayStores:
-    """The restored databases, *privacy* by name, and the services of AWS with data of organizations."""
+    """The restored databases, *privacy* by name, and the AWS services with organizations' data."""
 
     erasure: ErasureStores
     privacy: Mapping[str, PrivacyJobStores]
@@ -94,7 +94,7 @@ def replay(
         subjects += erase_subjects_again(privacy, own, clock=clock, pause=pause)
     say(f"{subjects} data subjects: erased again")
     faults = [f'{each}: in no database, and "{name}" should have it' for each, name in homes.lost.items()]
-    faults += claim_again(platform_db, homes.names, now=clock())
+    faults += claim_again(platform_db, homes.names, now=clock(), say=say)
     done = Replay(tokens=tokens, keys=keys, organizations=erased, subjects=subjects, faults=faults)
     _record(stores, done, now=clock())
     return done

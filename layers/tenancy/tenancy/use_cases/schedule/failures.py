@@ -1,4 +1,4 @@
-"""Independent steps: a step that fails does not stop the others, and neither does an organization that has moved."""
+"""Independent steps: a failed step, or a moved organization, does not stop the others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +20,7 @@ def collect_failures(failures: list[Exception]) -> Iterator[None]:
 
 @contextmanager
 def skip_moved() -> Iterator[None]:
-    """Leave the block if its organization has moved to another database since it was listed here.
+    """End the block without an error if its organization has moved since it was listed.
 
     The schedule of the other database does the work.
     """

@@ -37,8 +37,8 @@ from tenancy.use_cases.schedule.failures import skip_moved
 class PrivacyJobStores:
     """The stores that jobs use.
 
-    Exports are read as a tenant: by the functions' role and by ClickHouse's reader. *homes* are all databases, of which
-    *platform_db* is one. None if there is no other.
+    Exports are read as a tenant: by the functions' role and by ClickHouse's reader. *homes* are all databases,
+    *platform_db* among them. *homes* is None with one database.
     """
 
     platform_db: Database
@@ -143,9 +143,10 @@ def _erase(
     has_time: Callable[[], bool],
     clock: Callable[[], datetime],
 ) -> None:
-    """Run one turn of an erasure, if the register has it, and if no move of the organization is unfinished.
+    """Run one turn of an erasure.
 
-    While dead letters are left, the job is due again at once: another organization has its turn first.
+    First the register gets the subject. The erasure is postponed while a move of the organization is unfinished. While
+    dead letters are left, the job is due again at once: another organization has its turn first.
     """
     is_searched, failures = False, list[UnavailableError]()
     try:

@@ -57,7 +57,7 @@ class MissingRolesError(DeploymentError):
 
 
 class DatabaseNamesError(DeploymentError):
-    """The secrets of PostgreSQL do not name the same databases. Nothing was changed."""
+    """The secrets of PostgreSQL name different databases, and nothing was changed."""
 
     def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
         """Name the secrets with their databases, and the next step."""

@@ -2,8 +2,8 @@
 
 Each role has two users. A rotation gives a new password to the user that is not in use, and then puts this user into
 the secret. The earlier user keeps its password until the next rotation, for processes that have cached the secret.
-With several databases a rotation changes the users of all of them. No database is in use with its new user before all
-have it: one change of the secret puts all new users into use.
+With several databases a rotation changes the users of all of them. All databases get their new user first. Then one
+change of the secret puts all new users into use.
 docs/decisions/0078-posture.md has the reasons.
 """
 
@@ -31,7 +31,10 @@ from tenancy.stores.postgres.platform.database_users import has_rights_of, put_u
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationStores:
-    """The secrets, and the databases of their owner. *open_database* connects with a URL."""
+    """The secrets, and the databases of their owner.
+
+    *open_database* connects with a URL.
+    """
 
     versions: SecretVersions
     secrets: Secrets
@@ -40,7 +43,9 @@ class RotationStores:
 
 
 def run_step(stores: RotationStores, request: RotationRequest) -> None:
-    """Run one step. Each one may run again, also after a crash within it, and after a later step.
+    """Run one step.
+
+    Each step may run again, also after a crash within it, and after a later step.
 
     Raises:
         RotationError: the version is not pending, has no text yet, or its user lacks the rights of the role. Or the
@@ -65,21 +70,24 @@ def run_step(stores: RotationStores, request: RotationRequest) -> None:
 
 
 def _create(stores: RotationStores, request: RotationRequest) -> None:
-    """Store the URLs with the other user and a new password, unless an earlier call has stored them."""
+    """Store the URLs with the other user and a new password, unless they are stored already."""
     if stores.versions.find_pending(request.secret, request.version) is None:
         urls = choose_next_urls(_current(stores, request))
         stores.versions.put_pending(request.secret, request.version, format_urls(urls))
 
 
 def _set(stores: RotationStores, request: RotationRequest) -> None:
-    """Give the users of the pending URLs their password. The users in use keep their own."""
-    changed = _changed(stores, request)
-    for url in {url.log_in_secret: url for url in changed.values()}.values():
-        _put_log_in(stores.secrets, url)
-    owners = stores.owner_db.by_name()
-    for name, url in changed.items():
+    """Give the users of the pending URLs their password.
+
+    The users in use keep their own.
+    """
+    changed, owners = _changed(stores, request), stores.owner_db.by_name()
+    for name in changed:
         if name not in owners:
             raise UnknownDatabaseError(name)
+    for url in {url.log_in_secret: url for url in changed.values()}.values():
+        _put_log_in(stores.secrets, url)
+    for name, url in changed.items():
         with owners[name].transaction() as conn:
             put_user(conn, url.user, url.password, role=url.role)
 

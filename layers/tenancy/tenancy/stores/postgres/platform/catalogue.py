@@ -1,6 +1,6 @@
 """Values that are unique among the organizations of several databases: claimed in the catalogue, kept in a home."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, LiteralString, NamedTuple
@@ -18,12 +18,17 @@ UPSERT_ENTRIES: Final = """
     FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS new (kind, value) ORDER BY new.kind, new.value
     ON CONFLICT (kind, value) DO UPDATE SET claimed_at = greatest(c.claimed_at, excluded.claimed_at)
     WHERE c.organization_id = excluded.organization_id
-    RETURNING kind, value
+    RETURNING kind, value, xmax = 0 -- an updated row has the lock of ON CONFLICT in xmax
 """
 FIND_CLAIM: Final = "SELECT organization_id, claimed_at FROM catalogue_entries WHERE kind = %s AND value = %s"
 TAKE_ENTRY: Final = """
     UPDATE catalogue_entries SET organization_id = %s, claimed_at = %s
     WHERE kind = %s AND value = %s AND organization_id = %s AND claimed_at = %s
+"""
+WITHDRAW_ENTRIES: Final = """
+    DELETE FROM catalogue_entries AS c USING unnest(%(kinds)s::text[], %(values)s::text[]) AS old (kind, value)
+    WHERE c.organization_id = %(organization_id)s AND c.kind = old.kind AND c.value = old.value
+      AND c.claimed_at = %(claimed_at)s
 """
 DELETE_ENTRIES: Final = "DELETE FROM catalogue_entries WHERE organization_id = %s"
 DELETE_MARKERS: Final = "DELETE FROM catalogue_entries WHERE organization_id = %s"
@@ -48,6 +53,12 @@ LIST_VALUES: Final = """
     UNION ALL SELECT 'custom_domain', domain FROM listed_custom_domains
     WHERE organization_id = %(organization_id)s AND is_proven
 """
+LIST_PUBLIC_VALUES: Final = """
+    SELECT 'subdomain', subdomain, organization_id FROM organization_names
+    UNION ALL SELECT 'skeleton', skeleton, organization_id FROM organization_names
+    UNION ALL SELECT 'email_domain', domain, organization_id FROM proven_email_domains
+    UNION ALL SELECT 'custom_domain', domain, organization_id FROM listed_custom_domains WHERE is_proven
+"""
 
 
 class Claim(NamedTuple):
@@ -57,14 +68,30 @@ class Claim(NamedTuple):
     claimed_at: datetime
 
 
-def upsert_entries(conn: Connection, organization_id: UUID, entries: Iterable[Entry], *, now: datetime) -> set[Entry]:
-    """Claim *entries* for the organization, and return those that it has now. Others belong to other organizations."""
+def upsert_entries(
+    conn: Connection, organization_id: UUID, entries: Iterable[Entry], *, now: datetime
+) -> Mapping[Entry, bool]:
+    """Claim *entries* for the organization, and return those that it has now, and whether each one is new.
+
+    Others belong to other organizations.
+    """
     kinds, values = zip(*entries, strict=True)
     rows = conn.execute(
         UPSERT_ENTRIES,
         {"organization_id": organization_id, "kinds": list(kinds), "values": list(values), "now": now},
     )
-    return {Entry(EntryKind(kind), value) for kind, value in rows}
+    return {Entry(EntryKind(kind), value): is_new for kind, value, is_new in rows}
+
+
+def withdraw_entries(
+    conn: Connection, organization_id: UUID, entries: Iterable[Entry], *, claimed_at: datetime
+) -> None:
+    """Delete *entries* of the organization that nothing has claimed again since *claimed_at*."""
+    kinds, values = zip(*entries, strict=True)
+    conn.execute(
+        WITHDRAW_ENTRIES,
+        {"organization_id": organization_id, "kinds": list(kinds), "values": list(values), "claimed_at": claimed_at},
+    )
 
 
 def find_claim(conn: Connection, entry: Entry) -> Claim | None:
@@ -93,19 +120,28 @@ def list_values(conn: Connection, organization_id: UUID) -> list[Entry]:
     return [Entry(EntryKind(kind), value) for kind, value in rows]
 
 
+def list_public_values(conn: Connection) -> Iterator[tuple[Entry, UUID]]:
+    """Return all values but keys of this database, each with its organization."""
+    for kind, value, organization_id in conn.execute(LIST_PUBLIC_VALUES):
+        yield Entry(EntryKind(kind), value), organization_id
+
+
 def delete_entries(conn: Connection, organization_id: UUID) -> None:
     """Delete all entries of the organization, and the answers of its provisioning."""
     conn.execute(DELETE_ENTRIES, (organization_id,))
     conn.execute(DELETE_REQUESTS, (organization_id,))
 
 
-def has_begun(conn: Connection) -> bool:
-    """Return whether all values are being entered, or were."""
+def has_entering_begun(conn: Connection) -> bool:
+    """Return whether `scripts.move values` has begun to enter the values."""
     return conn.execute(FIND_OWNERS, (ENTERING.kind, [ENTERING.value])).fetchone() is not None
 
 
 def delete_markers(conn: Connection) -> None:
-    """Store that values may be without an entry. Look-ups of such a value ask each database again."""
+    """Delete the markers of `scripts.move values`.
+
+    Look-ups of a value without an entry then ask each database.
+    """
     conn.execute(DELETE_MARKERS, (PLATFORM_LOG,))
 
 

@@ -19,6 +19,9 @@ LIST_UNFINISHED: Final = """
 
 
 def list_unfinished_moves(conn: Connection, *, before: datetime, limit: int) -> list[UUID]:
-    """Return at most *limit* organizations whose move to or from this database began *before* and has not ended."""
+    """Return organizations whose move to or from this database is unfinished.
+
+    The move began before *before*. At most *limit* are returned, the oldest first.
+    """
     values = {"before": before, "prefix": MOVE_PREFIX, "limit": limit}
     return [organization_id for (organization_id,) in conn.execute(LIST_UNFINISHED, values)]

@@ -1,4 +1,4 @@
-"""The homes of organizations as restored databases have them, and addresses that a former home returned with."""
+"""Homes of organizations in restored databases, and addresses in a former home's backup."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -23,7 +23,10 @@ CLEAR_NAMED_REFUSALS: Final = """
 
 
 class Marked(NamedTuple):
-    """An organization that the database does not have, or not yet. A move copies it *from* there, or has ended *to*."""
+    """An organization that the database does not have, or not yet.
+
+    *other* is the source of a copy, or the target of a finished move.
+    """
 
     organization_id: UUID
     is_incoming: bool
@@ -54,11 +57,12 @@ def read_directory(conn: Connection) -> Directory:
 
 
 def delete_named_people(conn: Connection, organization_id: UUID) -> None:
-    """Delete the addresses of the organization's people from the platform's log of this database.
+    """Delete addresses of the organization's people from the platform's log of this database.
 
     *conn* is in a transaction of the organization, which is being erased here, or was moved away from here. A policy
     requires that.
     """
     values = {"platform_log": PLATFORM_LOG, "target": f"%by organization {organization_id}"}
-    conn.execute(CLEAR_NAMED_REFUSALS, values)  # first: a refusal that it waits for is a record by then
+    # First: this waits for a job that is turning such a refusal into a record, and the next statement finds the record.
+    conn.execute(CLEAR_NAMED_REFUSALS, values)
     conn.execute(DELETE_NAMED_PEOPLE, values)
