@@ -120,7 +120,9 @@ def test_value_of_another_organization_in_the_catalogue_is_refused(deployment: D
     finally:
         deployment[MAIN].superuser.execute("DELETE FROM catalogue_entries WHERE organization_id = %s", (other,))
 
-    assert answer == f"Another organization has these values of {acme.id} in the catalogue: subdomain."
+    assert answer == (
+        f"The organization {other} has just claimed a subdomain of {acme.id}. Run the same command again in 20 minutes."
+    )
 
 
 def test_table_without_the_organization_in_its_key_is_refused(deployment: Deployment, acme: Organization) -> None:

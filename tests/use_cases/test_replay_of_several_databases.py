@@ -225,6 +225,42 @@ def test_databases_that_disagree_are_refused(
     assert homes.execute(homes.second, FIND_STATUS, globex.organization.id) == [("active",)]
 
 
+@pytest.mark.parametrize("is_erased", [True, False])
+def test_copy_behind_a_mark_is_refused_before_a_change(
+    homes: TwoHomes,
+    stores: ReplayStores,
+    register: Register,
+    acme: Provisioned,
+    globex: Provisioned,
+    now: datetime,
+    *,
+    is_erased: bool,
+) -> None:
+    """The move was opened, and its run ended before it deleted the rows of the source."""
+    if is_erased:
+        register.put(erased_organization(acme.organization.id, closed_at=now))
+    else:
+        ask_erasure(homes.main, acme, SUBJECT, now)
+        with homes.main.platform.transaction() as conn:
+            job = claim_erasure(conn, now=now, until=now)
+        assert job is not None
+        register.put(erased_subject(job))
+    move = Move(homes, acme.organization.id)
+    for step in (move.begin, move.copy, move.commit, move.open):
+        step()
+    before = [homes.execute(database, FIND_EPOCHS) for database in (homes.main, homes.second)]
+
+    with pytest.raises(ConflictingHomesError, match=rf'^"main" has a copy of {acme.organization.id}.*move complete'):
+        run(stores, now)
+    unchanged = [homes.execute(database, FIND_EPOCHS) for database in (homes.main, homes.second)]
+    move.finish()
+    done = run(stores, now)
+
+    assert unchanged == before
+    assert (done.organizations, done.subjects, done.faults) == (int(is_erased), int(not is_erased), [])
+    assert homes.execute(homes.second, FIND_STATUS, globex.organization.id) == [("active",)]
+
+
 def test_lost_organization_is_a_fault(
     homes: TwoHomes, stores: ReplayStores, acme: Provisioned, globex: Provisioned, now: datetime
 ) -> None:

@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from tenancy.errors import DeploymentError
+from tenancy.rules.register import RegisteredChanges, digest_of
 from tenancy.stores.postgres.homes import Homes
+from tenancy.stores.postgres.platform.organization_rows import has_copy
 from tenancy.stores.postgres.platform.restored import list_organization_ids
 from tenancy.stores.postgres.platform.restored_homes import Directory, Marked, list_marks, read_directory
+
+NEXT_STEP: Final = (
+    "If a database of PostgreSQL was restored, run: python -m scripts.move reconcile. Otherwise run: python -m"
+    ' scripts.move complete. See docs/disaster-recovery.md, "Several databases".'
+)
 
 
 class ConflictingHomesError(DeploymentError):
@@ -15,9 +23,7 @@ class ConflictingHomesError(DeploymentError):
 
     def __init__(self, problem: str) -> None:
         """State the problem and the next step."""
-        super().__init__(
-            f'{problem} Run: python -m scripts.move reconcile. See docs/disaster-recovery.md, "Several databases".'
-        )
+        super().__init__(f"{problem} {NEXT_STEP}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,28 @@ def find_homes(platform_db: Homes) -> FoundHomes:
     _require_known(directory, names)
     lost = {mark.organization_id: mark.other for _, mark in marks if mark.organization_id not in names}
     return FoundHomes(names=names, lost=lost)
+
+
+def require_no_copies(platform_db: Homes, changes: RegisteredChanges) -> None:
+    """Require that no mark hides rows of an organization whose rows the replay erases.
+
+    A run that ended between the last two steps of a move leaves such a copy. An erasure would wait for its end.
+
+    Raises:
+        ConflictingHomesError: a mark hides rows.
+        UnavailableError: a database is unreachable.
+    """
+    if len(platform_db.every()) == 1:
+        return
+    digests = changes.organizations | changes.subjects.keys()
+    for name, database in platform_db.by_name().items():
+        with database.transaction() as conn:
+            marked = [mark.organization_id for mark in list_marks(conn)]
+        for organization_id in marked:
+            if digest_of(organization_id) in digests:
+                with database.tenant_transaction(organization_id, is_snapshot=True, ignores_moves=True) as conn:
+                    if has_copy(conn, organization_id):
+                        raise ConflictingHomesError(f'"{name}" has a copy of {organization_id}, which has moved.')
 
 
 def _require_no_move(marks: list[tuple[str, Marked]]) -> None:

@@ -24,7 +24,7 @@ from tenancy.use_cases.restore.end_keys_again import end_keys_again, end_platfor
 from tenancy.use_cases.restore.end_tokens import end_tokens
 from tenancy.use_cases.restore.erase_again import erase_again, erase_returned, erase_unknown
 from tenancy.use_cases.restore.erase_subjects_again import Pause, erase_subjects_again
-from tenancy.use_cases.restore.find_homes import find_homes
+from tenancy.use_cases.restore.find_homes import find_homes, require_no_copies
 from tenancy.use_cases.restore.mark_again import mark_again
 from tenancy.use_cases.restore.restorer import RESTORER
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores
@@ -76,6 +76,7 @@ def replay(
     """
     platform_db, now = stores.erasure.platform_db, clock()
     homes = find_homes(platform_db)
+    require_no_copies(platform_db, changes)
     known = {digest_of(each): each for each in homes.names}
     with platform_db.catalogue.transaction() as conn:
         delete_markers(conn)  # a restored catalogue lacks the entries of later values
