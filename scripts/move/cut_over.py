@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.errors import LockNotAvailable, QueryCanceled
+from psycopg.errors import IdleInTransactionSessionTimeout, LockNotAvailable, QueryCanceled
 
 from scripts.move.access import require_only_run
 from scripts.move.checks import list_versions
@@ -108,6 +108,8 @@ def _try_again(
             return _cut_over(connections, move, tables, say, fence_seconds=fence_seconds)
         except (LockNotAvailable, _ReleasingError):
             continue
+        except IdleInTransactionSessionTimeout as error:  # this process paused, or another database answered late
+            raise MoveError(TOO_LONG.format(seconds=fence_seconds)) from error
         except _LaggingError:
             lags += 1
             if lags == LAGS:

@@ -359,6 +359,7 @@ def test_copy_of_a_move_before_the_backup_is_deleted(
     assert list_leftovers(deployment) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("call", ["put_mark", "put_home", "delete_rows", "delete_answers", "open_again"])
 @pytest.mark.parametrize("until", ["end", "committed"])
 def test_death_after_each_change_is_repaired_by_the_next_run(
