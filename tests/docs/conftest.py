@@ -17,7 +17,7 @@ PAUSE_SECONDS = 2.0
 class Turns:
     """A document's turns on the stack.
 
-    Meanwhile the scheduled functions run every few seconds, so that the document waits less.
+    The scheduled functions run every few seconds while the document waits, so that it waits less.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -25,10 +25,12 @@ class Turns:
         self._held = ExitStack()
         self._is_alone = False
         self._changing = threading.Lock()
+        self._is_waiting = False
         self._is_over = threading.Event()
 
-    def take(self, *, alone: bool) -> None:
-        """Share the stack, or let no other test use it."""
+    def take(self, *, alone: bool, is_waiting: bool) -> None:
+        """Share the stack, or let no other test use it. Run the scheduled functions if the document *is_waiting*."""
+        self._is_waiting = is_waiting
         if alone != self._is_alone:
             with self._changing:
                 self._held.close()
@@ -48,7 +50,7 @@ class Turns:
 
     def _invoke(self) -> None:
         while not self._is_over.wait(PAUSE_SECONDS):
-            for function in SCHEDULED:
+            for function in SCHEDULED if self._is_waiting else ():
                 with self._changing:  # without a turn, another test may have stopped the database
                     self._stack.invoke(function)
 

@@ -21,7 +21,8 @@ def test_examples_print_the_real_answers(turns: Turns) -> None:
     steps = parse_steps(text)
 
     def before_step(number: int) -> None:
-        turns.take(alone=bool(ALONE.search(steps[number].commands)))
+        commands = steps[number].commands
+        turns.take(alone=bool(ALONE.search(commands)), is_waiting="until " in commands)
 
     differences = list_differences(text, before_step=before_step)
 

@@ -75,6 +75,7 @@ def test_brands_are_seen_and_harmless(
     run_console("white_label", acme=acme, globex=globex, more={"images": images, "hostile": hostile})
 
 
+@pytest.mark.exhaustive
 @pytest.mark.outside
 def test_domains_sign_on_and_audit_log_are_managed(
     run_console: RunConsole, stack: Stack, api: Api, names: NameServer, acme: Organization, globex: Organization

@@ -89,6 +89,7 @@ def run_node(node: tuple[str, Path]) -> RunNode:
     return run
 
 
+@pytest.mark.exhaustive
 def test_200_visitors_a_minute_fit_into_the_limit_of_starter(
     ingest: Function, aws: AwsAccount, acme: Provisioned, run_node: RunNode
 ) -> None:

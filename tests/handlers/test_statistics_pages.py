@@ -73,6 +73,7 @@ def names(groups: Sequence[dict[str, Any]]) -> list[str]:
     return [group["event_name"] for group in groups]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_settled", [False, True])
 @pytest.mark.parametrize("order", ORDERS)
 def test_pages_have_each_group_once_in_order(

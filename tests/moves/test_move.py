@@ -111,6 +111,7 @@ def test_rows_of_each_table_move(deployment: Deployment, databases: Databases, t
     assert list(homes_of(deployment, acme)) == [SECOND]
 
 
+@pytest.mark.exhaustive
 def test_clients_notice_no_move(deployment: Deployment, signer: Signer) -> None:
     acme, globex = Organization.provision(deployment[MAIN]), Organization.provision(deployment[MAIN])
     traffic = Traffic(deployment=deployment, organizations=[acme, globex])

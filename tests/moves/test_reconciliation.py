@@ -92,6 +92,7 @@ def happen(
     return early
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("path", "restored", "home"),
     [

@@ -94,7 +94,7 @@ def test_worker_refuses_a_table_whose_policies_bind_it(deployment: Deployment, r
     deployment[SECOND].superuser.execute("ALTER ROLE tenancy_mover NOBYPASSRLS")
     name = begin(replicating)
 
-    with pytest.raises(MoveError, match="The copy failed 3 times"):
+    with pytest.raises(MoveError, match=r"The copy failed \d times"):
         await_copy(replicating.mover(SECOND), name, print)
 
     assert rows_of(deployment[SECOND].superuser) == 0
@@ -109,7 +109,7 @@ def test_worker_that_fails_after_the_copy_is_noticed(
     deployment[SECOND].superuser.execute("ALTER ROLE tenancy_mover NOBYPASSRLS")
     deployment[MAIN].superuser.execute(INSERT, (ORGANIZATION,))
 
-    with pytest.raises(MoveError, match="The copy failed 3 times"):
+    with pytest.raises(MoveError, match=r"The copy failed \d times"):
         await_catch_up(replicating.mover(MAIN), replicating.mover(SECOND), name)
 
 
@@ -139,7 +139,7 @@ def test_worker_as_the_owner_of_the_table_copies_nothing(deployment: Deployment,
     identifiers = {"name": psycopg.sql.Identifier(name), "publisher": psycopg.sql.Literal(replicating.publisher(MAIN))}
     mover.execute(psycopg.sql.SQL(statement).format(**identifiers))
 
-    with pytest.raises(MoveError, match="The copy failed 3 times"):
+    with pytest.raises(MoveError, match=r"The copy failed \d times"):
         await_copy(mover, name, print)
 
     assert rows_of(deployment[SECOND].superuser) == 0

@@ -9,7 +9,7 @@ import pytest
 from scripts.stack import postgres
 from tenancy.errors import UnavailableError
 from tenancy.rules.audit_record import PLATFORM_LOG
-from tenancy.rules.homes import Entry, EntryKind, bucket_of
+from tenancy.rules.homes import ENTERED, Entry, EntryKind, bucket_of
 from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.homes import Homes, RoutedDatabases, UnknownDatabaseError, transactions_for
 from tests.database_pool import DatabasePool
@@ -177,8 +177,9 @@ def test_error_of_the_block_is_no_reason_for_a_second_try(places: Places) -> Non
 
 def test_values_are_looked_up_in_the_home_of_their_owner(places: Places) -> None:
     places.assign(ACME, "second")
-    insert = "INSERT INTO catalogue_entries VALUES (%s, 'subdomain', 'acme', now())"
-    places.execute("main", insert, (ACME,))
+    insert = "INSERT INTO catalogue_entries VALUES (%s, 'subdomain', %s, now())"
+    for organization_id, value in ((ACME, "acme"), (PLATFORM_LOG, ENTERED)):
+        places.execute("main", insert, (organization_id, value))
 
     def read(conn: Connection) -> object:
         return conn.execute("SELECT current_database(), current_tenant()").fetchone()

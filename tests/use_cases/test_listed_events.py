@@ -48,6 +48,7 @@ def test_events_are_newest_first_by_their_own_time(events: EventTables) -> None:
     assert page.next_cursor is None
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 @pytest.mark.parametrize("order", ORDERS)
 def test_pages_have_each_event_once_also_at_one_time(events: EventTables, order: EventOrder, limit: int) -> None:
