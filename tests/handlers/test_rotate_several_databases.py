@@ -181,11 +181,9 @@ def test_owner_without_a_line_is_named(rotation: Function, put_secret: PutSecret
 
 
 def test_database_with_another_user_gets_no_password_by_chance(rotation: Function, put_secret: PutSecret) -> None:
-    before = (
-        "main postgresql://tenancy_functions:p1@s1/t\n"
-        "second postgresql://tenancy_functions:p2@s2/a\n"
-        f"third postgresql://{CLONE}:p3@s2/b"
-    )
+    first = CLONE.removesuffix("_clone")
+    log_ins = {"main": (first, "p1", "s1/t"), "second": (first, "p2", "s2/a"), "third": (CLONE, "p3", "s2/b")}
+    before = "\n".join(f"{name} postgresql://{user}:{word}@{at}" for name, (user, word, at) in log_ins.items())
     put_secret("database", before)
     token = begin("database")
 
