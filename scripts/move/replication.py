@@ -1,5 +1,6 @@
 """Publication, replication slot and subscription of a move. All three have the name of the move."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -134,10 +135,14 @@ def await_copy(target: Connection, name: str, say: Callable[[str], None]) -> Non
         MoveError: the workers fail again and again, or do not start. The log of the target has the reason.
     """
     reported_at = worked_at = time.monotonic()
+    least_left, forgiven = math.inf, 0
     while True:
-        left, tables, has_worker = _find_copy(target, name)
+        left, tables, errors, has_worker = _find_copy(target, name)
         if not left:
             return
+        if left < least_left:
+            least_left, forgiven = left, errors
+        _require_few(errors - forgiven)
         if has_worker:
             worked_at = time.monotonic()
         elif time.monotonic() - worked_at > WORKERLESS_SECONDS:
@@ -148,15 +153,18 @@ def await_copy(target: Connection, name: str, say: Callable[[str], None]) -> Non
         time.sleep(POLL_SECONDS)
 
 
-def _find_copy(target: Connection, name: str) -> tuple[int, int, bool]:
-    """Return the numbers of tables that are left and of all, and whether a worker runs."""
-    found = target.execute(FIND_COPY, (name,)).fetchone()
+def _find_copy(target: Connection, name: str) -> tuple[int, int, int, bool]:
+    """Return the numbers of tables that are left, of all, and of errors of the workers, and whether a worker runs."""
+    found: tuple[int, int, int, bool] | None = target.execute(FIND_COPY, (name,)).fetchone()
     if found is None:
         raise MoveError("The subscription is gone. Run the same command again.")
-    left, tables, errors, has_worker = found
+    return found
+
+
+def _require_few(errors: int) -> None:
+    """Check the number of errors since the last table was copied."""
     if errors >= MAX_ERRORS:
         raise MoveError(f"The copy failed {errors} times. The log of the target's PostgreSQL has the reason.")
-    return left, tables, has_worker
 
 
 def await_catch_up(source: Connection, target: Connection, name: str) -> None:
@@ -166,8 +174,10 @@ def await_catch_up(source: Connection, target: Connection, name: str) -> None:
         MoveError: the target is too slow, its worker fails again and again, or the slot is lost.
     """
     position, deadline = find_position(source), time.monotonic() + CATCH_UP_SECONDS
+    *_, forgiven, _ = _find_copy(target, name)
     while not await_position(source, name, position, seconds=CHECK_SECONDS):
-        _find_copy(target, name)
+        *_, errors, _ = _find_copy(target, name)
+        _require_few(errors - forgiven)
         if time.monotonic() > deadline:
             raise MoveError("The target did not catch up within an hour. Run again under less load.")
 
