@@ -94,6 +94,9 @@ SHARING = {
     "tests/template/test_tls.py": "transform",
 }
 
+# Modules that wait for long. If they were the last, one worker would run while the others have nothing to do.
+FIRST = ("tests/use_cases/test_upgrade.py",)
+
 # The URL of a real ClickHouse on 127.0.0.1, if `make test-clickhouse` has started one.
 REAL_CLICKHOUSE = "TEST_CLICKHOUSE_URL"
 
@@ -111,6 +114,10 @@ class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc] # untyped
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LeastPrivilege(config))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 def pytest_collection_finish() -> None:
