@@ -146,7 +146,8 @@ def test_redrive_that_runs_out_of_time_leaves_the_rest(
     assert redrive(databases, redrive_targets, own, time_for(1)) == Redrive(redriven=0, waiting=12)
     assert redrive(databases, redrive_targets, own, time_for(2)) == Redrive(redriven=10, waiting=2)
     assert redrive(databases, redrive_targets, own) == Redrive(redriven=2, waiting=0)
-    assert [target for action, target in audited(databases, own) if action == DONE] == [
+    # unsealed records have no order
+    assert sorted(target for action, target in audited(databases, own) if action == DONE) == [
         "0 dead letters",
         "10 dead letters",
         "2 dead letters",
