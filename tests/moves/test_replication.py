@@ -3,6 +3,7 @@
 docs/decisions/0084-moves-between-databases.md names each of these traps.
 """
 
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -15,6 +16,8 @@ from scripts.move.databases import Connections
 from scripts.move.errors import MoveError
 from scripts.move.replication import (
     CREATE_SUBSCRIPTION,
+    FIND_COPY,
+    MAX_ERRORS,
     await_catch_up,
     await_copy,
     await_position,
@@ -98,6 +101,21 @@ def test_worker_refuses_a_table_whose_policies_bind_it(deployment: Deployment, r
         await_copy(replicating.mover(SECOND), name, print)
 
     assert rows_of(deployment[SECOND].superuser) == 0
+
+
+def test_errors_before_the_last_copied_table_end_no_move(deployment: Deployment, replicating: Connections) -> None:
+    """Workers that copy beside each other may fail at first, and each table is copied in the end."""
+    target = deployment[SECOND].superuser
+    target.execute("ALTER ROLE tenancy_mover NOBYPASSRLS")
+    name = begin(replicating)
+    while target.execute(FIND_COPY, (name,)).fetchall()[0][2] < MAX_ERRORS:
+        time.sleep(0.05)
+    target.execute("ALTER ROLE tenancy_mover BYPASSRLS")
+
+    await_copy(replicating.mover(SECOND), name, print)
+    await_catch_up(replicating.mover(MAIN), replicating.mover(SECOND), name)
+
+    assert rows_of(target) == 1
 
 
 def test_worker_that_fails_after_the_copy_is_noticed(
