@@ -169,9 +169,10 @@ class RoutedDatabases:
     ) -> Sequence[Found]:
         """Return the result of *read* for each of the organizations, in its own transaction.
 
-        A value that is not in the catalogue is unknown, or older than the second database. Each database is asked,
-        until all values are entered (`ENTERED`). So is it if a home lacks its value: the entry may be of a claim whose
-        process died. A result for several names does not tell which of them a home has.
+        Until all values are entered (`ENTERED`), each database is asked as well in three cases:
+        - A value has no entry. It may be older than the second database.
+        - A home lacks its value. The entry may be of a claim whose process died.
+        - Several names are looked for. A result does not tell which of them a home has.
 
         Raises:
             UnavailableError: the catalogue or a home is unreachable.
