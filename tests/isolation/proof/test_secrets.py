@@ -161,6 +161,15 @@ def test_digest_of_a_secret_is_none(kind: str) -> None:
     assert kinds_of_secrets_in(SECRETS[kind][:8]) == []
 
 
+@pytest.mark.parametrize("length", [86, 85])  # that of a signature, and another one
+def test_signature_of_a_token_is_no_key(length: int) -> None:
+    signature = SECRETS["an API key"].ljust(length, "x")
+
+    found = kinds_of_secrets_in(f"{SIGNED}.{signature}")
+
+    assert found == (["an access token"] if length == 86 else ["an API key", "an access token"])
+
+
 def test_mail_to_the_tokens_member_is_no_leak(databases: Databases, acme: Provisioned, mailed: str) -> None:
     with superuser(databases) as conn:
         found = leaks_in_mails(conn, [((acme.admin_email,), mailed)])
